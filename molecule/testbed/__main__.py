@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The command line: `bin/testbed --help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+
+from . import catalogue, engine, images, registry, servers
+from .shell import TestbedError, say
+
+
+def main() -> int:
+    arguments = parser().parse_args()
+    try:
+        return arguments.function(arguments) or 0
+    except TestbedError as error:
+        print(f"testbed: {error}", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="testbed", description="Servers, images and a registry to test with.")
+    top.add_argument(
+        "--run",
+        default=os.environ.get("TESTBED_RUN", "dev"),
+        help="name of the group of servers (TESTBED_RUN, default %(default)s); `down` ends only this group",
+    )
+    verbs = top.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, function, text: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text)
+        added.set_defaults(function=function)
+        return added
+
+    verb("engine", do_engine, "make sure that a Docker engine answers")
+    verb("hub", do_hub, "say whether Docker Hub answers (exit code 0: yes)")
+    added = verb("images", do_images, "build all images and push them to the test registry")
+    added.add_argument("--no-push", action="store_true", help="only build")
+    added = verb("up", do_up, "make or start servers, with all they need; prints them as JSON")
+    added.add_argument("server", nargs="+", help="NAME=RELEASE or NAME=RELEASE-bare (no Docker on it)")
+    added.add_argument(
+        "--images",
+        choices=["stand-in", "public"],
+        default=os.environ.get("TESTBED_IMAGES", "stand-in"),
+        help="where the servers pull from: the test registry, or wherever the public images are",
+    )
+    added = verb("down", do_down, "end servers of the run (default: all of them)")
+    added.add_argument("server", nargs="*")
+    added.add_argument("--everything", action="store_true", help="also registry, network, images and our engine")
+    verb("list", do_list, "the servers of the run, as JSON")
+    verb("registry", do_registry, "print the registry's address as servers see it")
+    added = verb("ssh-config", do_ssh_config, "print the path of a configuration for `ssh -F`")
+    for name, function, text in (
+        ("address", do_address, "print a server's address"),
+        ("reboot", do_reboot, "shut a server down in order and boot it"),
+        ("power-cut", do_power_cut, "cut a server's power and boot it"),
+        ("wait", do_wait, "wait until a server has booted"),
+        ("journal", do_journal, "print the journals of a server's failed units"),
+    ):
+        verb(name, function, text).add_argument("server")
+    added = verb("exec", do_exec, "run a command on a server")
+    added.add_argument("server")
+    added.add_argument("command", nargs=argparse.REMAINDER)
+    return top
+
+
+def do_engine(_arguments: argparse.Namespace) -> None:
+    engine.ensure()
+
+
+def do_hub(_arguments: argparse.Namespace) -> int:
+    """It answers 401 to whoever does not say who he is."""
+    try:
+        urllib.request.urlopen("https://registry-1.docker.io/v2/", timeout=5).close()
+    except urllib.error.HTTPError as error:
+        answers = error.code == 401
+    except OSError:
+        answers = False
+    else:
+        answers = True
+    print("Docker Hub answers." if answers else "Docker Hub does not answer from here.")
+    return 0 if answers else 1
+
+
+def do_images(arguments: argparse.Namespace) -> None:
+    engine.ensure()
+    wanted = catalogue.load()
+    images.build(wanted)
+    if not arguments.no_push:
+        registry.ensure()
+        registry.push(wanted)
+
+
+def do_up(arguments: argparse.Namespace) -> None:
+    wanted = [servers.Wanted.parse(text) for text in arguments.server]
+    engine.ensure()
+    known = catalogue.load()
+    mirror = None
+    if arguments.images == "stand-in":
+        images.build(known)
+        registry.ensure()
+        registry.push(known)
+        mirror = registry.address()
+    else:
+        images.build([image for image in known if not image.published])
+        registry.ensure_network()
+    started = servers.up(arguments.run, wanted, mirror)
+    print(json.dumps([server.described() for server in started], indent=2))
+
+
+def do_down(arguments: argparse.Namespace) -> None:
+    if not engine.answers():
+        say("no Docker engine answers: nothing to end")
+        return
+    servers.remove(arguments.run, arguments.server)
+    if arguments.everything:
+        remove_shared()
+
+
+def remove_shared() -> None:
+    others = servers.list_servers()
+    if others:
+        say("kept registry, network and images: in use by " + ", ".join(f"{one.run}/{one.name}" for one in others))
+        return
+    registry.remove()
+    images.remove_all()
+    engine.stop()
+
+
+def do_list(arguments: argparse.Namespace) -> None:
+    print(json.dumps([server.described() for server in servers.list_servers(arguments.run)], indent=2))
+
+
+def do_registry(_arguments: argparse.Namespace) -> None:
+    print(registry.address())
+
+
+def do_ssh_config(arguments: argparse.Namespace) -> None:
+    print(servers.write_ssh_config(arguments.run))
+
+
+def do_address(arguments: argparse.Namespace) -> None:
+    print(servers.get(arguments.run, arguments.server).address)
+
+
+def do_reboot(arguments: argparse.Namespace) -> None:
+    servers.reboot(servers.get(arguments.run, arguments.server))
+
+
+def do_power_cut(arguments: argparse.Namespace) -> None:
+    servers.power_cut(servers.get(arguments.run, arguments.server))
+
+
+def do_wait(arguments: argparse.Namespace) -> None:
+    servers.wait(servers.get(arguments.run, arguments.server))
+
+
+def do_journal(arguments: argparse.Namespace) -> None:
+    servers.print_journal(servers.get(arguments.run, arguments.server))
+
+
+def do_exec(arguments: argparse.Namespace) -> int:
+    command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    return servers.execute(servers.get(arguments.run, arguments.server), command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
