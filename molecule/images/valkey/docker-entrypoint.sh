@@ -21,7 +21,7 @@ if [ "${1-}" = valkey-server ]; then
     fi
     # The public image is built with protected mode off; Debian's build has it on, so an option says it,
     # unless the configuration file or the options do.
-    if ! grep -qsE '^[[:space:]]*protected-mode' "${2-}" && [ "${*#*protected-mode}" = "$*" ]; then
+    if ! { echo "$*" && cat "${2-}" 2>/dev/null; } | grep -q protected-mode; then
         protected_mode='--protected-mode no'
     fi
 fi
