@@ -61,9 +61,10 @@ def parser() -> argparse.ArgumentParser:
         ("reboot", do_reboot, "shut a server down in order and boot it"),
         ("power-cut", do_power_cut, "cut a server's power and boot it"),
         ("wait", do_wait, "wait until a server has booted"),
-        ("journal", do_journal, "print the journals of a server's failed units"),
     ):
         verb(name, function, text).add_argument("server")
+    added = verb("journal", do_journal, "print the journals of failed units (default: of all servers of the run)")
+    added.add_argument("server", nargs="*")
     added = verb("exec", do_exec, "run a command on a server")
     added.add_argument("server")
     added.add_argument("command", nargs=argparse.REMAINDER)
@@ -162,7 +163,9 @@ def do_wait(arguments: argparse.Namespace) -> None:
 
 
 def do_journal(arguments: argparse.Namespace) -> None:
-    servers.print_journal(servers.get(arguments.run, arguments.server))
+    for server in servers.list_servers(arguments.run):
+        if not arguments.server or server.name in arguments.server:
+            servers.print_journal(server)
 
 
 def do_exec(arguments: argparse.Namespace) -> int:
