@@ -1,0 +1,7 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+class ClockJob < ApplicationJob
+  routed :clock, :clock_worker, :clock
+
+  def perform; end
+end

@@ -1,0 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+require_relative "../part"
+
+# Old rows get their value from a job: upgrade:perform_required_jobs.
+class AddFilterCode < ActiveRecord::Migration[7.2]
+  def up = execute(Part.of(__FILE__))
+end

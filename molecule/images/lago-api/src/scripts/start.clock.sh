@@ -1,0 +1,4 @@
+#!/bin/bash
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+exec clockwork ./clock.rb
