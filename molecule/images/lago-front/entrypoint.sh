@@ -1,0 +1,6 @@
+#!/bin/bash
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+set -e
+/bin/bash -c ./.env.sh
+exec nginx -g 'daemon off;'
