@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Check the values of all enabled products and the server, and report all problems together."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: preflight
+short_description: Find everything that is wrong with a host's variables before anything is changed
+description:
+  - Evaluates the checks (C(checks.yml)) of the role C(base) and of every enabled product. Touches nothing and makes no
+    remote execution.
+  - All problems are printed together, each with the variable, what was seen, what is allowed and what to do.
+options:
+  products:
+    description: Names of the roles whose checks are evaluated where the product is enabled.
+    type: list
+    elements: str
+    required: true
+  server:
+    description: What M(selfhosting.lago.server_probe) returned.
+    type: dict
+    required: true
+author: The selfhosting.lago authors
+"""
+
+EXAMPLES = r"""
+- name: Check all values
+  selfhosting.lago.preflight:
+    products: [postgres, lago]
+    server: "{{ selfhosting_server }}"
+"""
+
+RETURN = r"""
+problems:
+  description: One text each.
+  returned: always
+  type: list
+"""
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.checks import problems_of
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
+
+
+class ActionModule(ActionBase):
+    supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _valid, arguments = self.validate_argument_spec(
+            argument_spec={
+                "products": {"type": "list", "elements": "str", "required": True},
+                "server": {"type": "dict", "required": True},
+            }
+        )
+        problems = []
+        for name in ["base", *arguments["products"]]:
+            product = Product.load(name, self._loader, self._templar, task_vars)
+            if product.enabled:
+                problems += problems_of(product)
+        if problems:
+            host = task_vars["inventory_hostname"]
+            listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, 1))
+            raise AnsibleActionFail(
+                f"{host}: nothing was changed; {len(problems)} to correct first:\n{listed}",
+                result={**result, "problems": problems},
+            )
+        return {**result, "changed": False, "problems": []}

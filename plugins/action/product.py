@@ -1,0 +1,158 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Bring one product to what vars.yml describes: probe, stage, gate, swap, converge."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: product
+short_description: Bring the containers of one product to what the host's variables describe
+description:
+  - Resolves the product's data (C(product.yml) of the role of that name) with the host's variables on the controller,
+    renders units, environment, labels and configuration, and compares them with what the probe saw.
+  - An unchanged product costs no remote execution.
+  - Otherwise, in this order. Stage, pull or build images, make networks, write what no running unit reads. Gate, run
+    the one-shot steps of phase C(gate) with the new image. Swap, write everything else at once. Converge, start what is
+    down and restart what differs. Then the steps of phase C(after).
+  - In check mode it announces the same and changes nothing.
+options:
+  name:
+    description: Name of the role whose C(product.yml) it is.
+    type: str
+    required: true
+  server:
+    description: What M(selfhosting.lago.server_probe) returned.
+    type: dict
+    required: true
+  remove:
+    description: Whether the units of a product that is switched off are removed. Its data stays.
+    type: bool
+    default: false
+author: The selfhosting.lago authors
+"""
+
+EXAMPLES = r"""
+- name: Bring Valkey to what vars.yml describes
+  selfhosting.lago.product:
+    name: valkey
+    server: "{{ selfhosting_server }}"
+"""
+
+RETURN = r"""
+changes:
+  description: C(networks), C(images), C(directories), C(files) and C(units) (each with its action and reasons).
+  returned: always
+  type: dict
+"""
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.definition import DefinitionError
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import Plan, make_plan, removal_plan
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product, role_path
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import Renderer
+
+display = Display()
+MODULES = "selfhosting.lago"
+# Seconds between two lines of progress while images are pulled.
+PULL_PATIENCE = 10
+
+
+class ActionModule(ActionBase):
+    supports_check_mode = True
+    supports_diff = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        self._task_vars = task_vars
+        _valid, arguments = self.validate_argument_spec(
+            argument_spec={
+                "name": {"type": "str", "required": True},
+                "server": {"type": "dict", "required": True},
+                "remove": {"type": "bool", "default": False},
+            }
+        )
+        try:
+            product = Product.load(arguments["name"], self._loader, self._templar, task_vars)
+            plan = self.plan(product, arguments)
+        except DefinitionError as error:
+            raise AnsibleActionFail(f"{arguments['name']}: {error}") from error
+        if plan.empty:
+            return {**result, "changed": False, "changes": plan.changes}
+        self.announce(plan)
+        if self._task.check_mode:
+            diff = self.files(plan.stage_files + plan.swap_files).get("diff", []) if self._task.diff else []
+            return {**result, "changed": True, "changes": plan.changes, "diff": diff}
+        done = self.carry_out(plan)
+        return {**result, "changed": True, **done, "ansible_facts": {"selfhosting_server_changed": True}}
+
+    def plan(self, product: Product, arguments: dict) -> Plan:
+        if product.enabled:
+            engine_path = product.evaluate("mash_playbook_engine_path")
+            renderer = Renderer(
+                product.identifier, product.owner(), f"{role_path(product.name)}/templates", engine_path
+            )
+            return make_plan(product, renderer, arguments["server"], f"{engine_path}/records")
+        return removal_plan(product.identifier, arguments["server"]) if arguments["remove"] else Plan()
+
+    def announce(self, plan: Plan) -> None:
+        host = self._task_vars["inventory_hostname"]
+        for unit, change in sorted(plan.changes["units"].items()):
+            reasons = f": {'; '.join(change['reasons'])}" if change["reasons"] else ""
+            display.display(f"{host}: will {change['action']} {unit}{reasons}")
+
+    def carry_out(self, plan: Plan) -> dict:
+        changes = Plan().changes
+        diff = []
+        changes["images"] = self.images(plan.images)
+        staged = self.files(plan.stage_files, networks=plan.networks, directories=plan.directories)
+        for step in plan.gates:
+            changes["units"].update(self.step(step))
+        swapped = self.files(plan.swap_files)
+        for answer in (staged, swapped):
+            for key in ("networks", "directories", "files"):
+                changes[key] = sorted(changes[key] + answer.get(key, []))
+            diff += answer.get("diff", [])
+        if plan.obsolete:
+            changes["units"].update(self.units("remove", dict.fromkeys(plan.obsolete, "")))
+        if plan.units:
+            changes["units"].update(self.units("converge", plan.all_units))
+        for step in plan.after:
+            changes["units"].update(self.step(step))
+        return {"changes": changes, "diff": diff}
+
+    def module(self, name: str, **arguments) -> dict:
+        answer = self._execute_module(
+            module_name=f"{MODULES}.{name}", module_args=arguments, task_vars=self._task_vars
+        )
+        if answer.get("failed"):
+            raise AnsibleActionFail(answer.get("msg") or f"{name} failed", result=answer)
+        return answer
+
+    def files(self, files: list, **arguments) -> dict:
+        if not files and not any(arguments.values()):
+            return {}
+        return self.module("server_files", files=files, **arguments)
+
+    def images(self, images: list) -> list[str]:
+        """Pull and build, with a line of progress every few seconds."""
+        host = self._task_vars["inventory_hostname"]
+        done: list[str] = []
+        while len(done) < len(images):
+            answer = self.module("server_images", images=images, patience=PULL_PATIENCE)
+            for reference in answer["done"]:
+                display.display(f"{host}: has {reference}")
+            done += answer["done"]
+            if not answer["pending"]:
+                break
+            for reference, line in answer["pending"].items():
+                display.display(f"{host}: getting {reference} ({len(done)} of {len(images)} done) {line}".rstrip())
+        return sorted(done)
+
+    def units(self, operation: str, units: dict) -> dict:
+        return self.module("server_units", operation=operation, units=units)["units"]
+
+    def step(self, step) -> dict:
+        record = {**step.record, "image": step.image}
+        return self.module("server_units", operation="step", units={step.unit: step.image}, record=record)["units"]

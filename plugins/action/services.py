@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Start, restart or stop the services of all products, or those of one group."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: services
+short_description: Start, restart or stop the containers of several products with one systemctl call
+description:
+  - Resolves the products' data on the controller to know their units and groups.
+  - C(start) starts what is down and restarts what differs from what is installed; when the probe saw that nothing is to
+    be done and no earlier task changed the server, it costs no remote execution. C(restart) restarts always.
+options:
+  products:
+    description: Names of the roles whose C(product.yml) are read.
+    type: list
+    elements: str
+    required: true
+  server:
+    description: What M(selfhosting.lago.server_probe) returned.
+    type: dict
+    required: true
+  server_changed:
+    description: Whether an earlier task changed the server since that probe.
+    type: bool
+    default: false
+  operation:
+    description: What to do.
+    type: str
+    choices: [start, restart, stop]
+    required: true
+  group:
+    description: Only the units of this group; all where it is not given.
+    type: str
+author: The selfhosting.lago authors
+"""
+
+EXAMPLES = r"""
+- name: Stop everything of Lago
+  selfhosting.lago.services:
+    products: [lago]
+    server: "{{ selfhosting_server }}"
+    operation: stop
+    group: lago
+"""
+
+RETURN = r"""
+changes:
+  description: C(units), each with its action and reasons.
+  returned: always
+  type: dict
+"""
+
+import difflib
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import unit_names
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
+
+OPERATIONS = {"start": "converge", "restart": "restart", "stop": "stop"}
+
+
+class ActionModule(ActionBase):
+    supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _valid, arguments = self.validate_argument_spec(
+            argument_spec={
+                "products": {"type": "list", "elements": "str", "required": True},
+                "server": {"type": "dict", "required": True},
+                "server_changed": {"type": "bool", "default": False},
+                "operation": {"type": "str", "choices": list(OPERATIONS), "required": True},
+                "group": {"type": "str"},
+            }
+        )
+        units = self.units(arguments, task_vars)
+        if not units or self.nothing_to_do(units, arguments):
+            return {**result, "changed": False, "changes": {"units": {}}}
+        answer = self._execute_module(
+            module_name="selfhosting.lago.server_units",
+            module_args={"operation": OPERATIONS[arguments["operation"]], "units": units},
+            task_vars=task_vars,
+        )
+        if answer.get("failed"):
+            raise AnsibleActionFail(answer.get("msg"), result=answer)
+        return {**result, "changed": answer["changed"], "changes": {"units": answer["units"]}}
+
+    def units(self, arguments: dict, task_vars: dict) -> dict[str, str]:
+        group, found, groups = arguments["group"], {}, set()
+        for name in arguments["products"]:
+            product = Product.load(name, self._loader, self._templar, task_vars)
+            if not product.enabled:
+                continue
+            for service in product.services():
+                names = [service["name"], *service["groups"]]
+                groups.update(names)
+                if not group or group in names:
+                    for unit in unit_names(service):
+                        found[unit] = service["image"] if unit.endswith(".service") else ""
+        if group and group not in groups:
+            near = difflib.get_close_matches(group, sorted(groups), n=3)
+            raise AnsibleActionFail(
+                f"group: no enabled service of this host is in the group {group!r}. "
+                f"{'Did you mean: ' + ', '.join(near) + '? ' if near else ''}"
+                f"There are: {', '.join(sorted(groups)) or 'none; enable a service in vars.yml first'}"
+            )
+        return found
+
+    def nothing_to_do(self, units: dict[str, str], arguments: dict) -> bool:
+        if arguments["operation"] != "start" or arguments["server_changed"]:
+            return False
+        seen = arguments["server"]["units"]
+        return all(
+            unit in seen and seen[unit]["active"] and seen[unit]["enabled"] and not seen[unit]["stale"] for unit in units
+        )

@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Filters of the products' data."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.text import (
+    percent_encode,
+    sql_identifier,
+    sql_literal,
+)
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.versions import lago_version
+
+
+def _path_rule(entry: t.Mapping, prefix: str) -> str:
+    matcher = {"prefix": "PathPrefix", "exact": "Path"}[entry["match"]]
+    rule = f"{matcher}(`{prefix}{entry['path']}`)"
+    if entry.get("methods"):
+        methods = " || ".join(f"Method(`{method}`)" for method in entry["methods"])
+        rule = f"({rule} && ({methods}))"
+    return rule
+
+
+def traefik_path_rule(paths: t.Iterable[t.Mapping], prefix: str = "") -> str:
+    """A Traefik rule that matches any of the paths: path, match (prefix or exact), methods (any where absent)."""
+    rules = [_path_rule(entry, prefix) for entry in paths]
+    if not rules:
+        raise AnsibleFilterError("traefik_path_rule: a rule needs at least one path")
+    return "(" + " || ".join(rules) + ")"
+
+
+def traefik_headers(request: t.Mapping, response: t.Mapping) -> dict[str, str]:
+    """Options of a headers middleware; a header without a value is left out."""
+    options = {f"headers.customRequestHeaders.{name}": value for name, value in request.items() if value}
+    options.update({f"headers.customResponseHeaders.{name}": value for name, value in response.items() if value})
+    return options
+
+
+def memory_kb_as_mb(value: t.Any, numerator: int, denominator: int, most_mb: int = 0) -> int:
+    """A share of an amount in kB, in whole MB; at least 1 and at most `most_mb` where that is given."""
+    megabytes = max(1, int(value) * numerator // denominator // 1024)
+    return min(megabytes, most_mb) if most_mb else megabytes
+
+
+def gate_command(table: t.Iterable[t.Mapping], version: str, create_organization: bool) -> list[str]:
+    """The migration's command for a Lago version: the last row whose `since` is not newer."""
+    rows = [row for row in table if lago_version(row["since"]) <= lago_version(version)]
+    if not rows:
+        raise AnsibleFilterError(f"no migration command is known for Lago {version}")
+    row = rows[-1]
+    return row["command"] + (row.get("create_organization", []) if create_organization else [])
+
+
+def container_mounts(volumes: t.Iterable[t.Mapping]) -> list[dict]:
+    """MASH's additional volumes (type, src, dst, options) as mounts of an entry."""
+    mounts = []
+    for volume in volumes:
+        words = [f"type={volume['type']}"]
+        words += [f"{key}={volume[key]}" for key in ("src", "dst") if volume.get(key)]
+        words += [volume["options"]] if volume.get("options") else []
+        mounts.append({"raw": ",".join(words)})
+    return mounts
+
+
+class FilterModule:
+    def filters(self) -> dict[str, t.Callable]:
+        return {
+            "container_mounts": container_mounts,
+            "gate_command": gate_command,
+            "memory_kb_as_mb": memory_kb_as_mb,
+            "percent_encode": percent_encode,
+            "sql_identifier": sql_identifier,
+            "sql_literal": sql_literal,
+            "traefik_headers": traefik_headers,
+            "traefik_path_rule": traefik_path_rule,
+        }

@@ -1,0 +1,225 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the modules ask of Docker and systemd on the server. Standard library only, Python 3.9 and newer."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+from urllib.parse import quote
+
+DOCKER_SOCKET = "/var/run/docker.sock"
+UNIT_DIRECTORY = "/etc/systemd/system"
+# Every unit that this collection writes names its product in this section; systemd ignores sections that begin with X-.
+PRODUCT_SECTION = "[X-SelfHosting]"
+RECORD = "inputs.sha256"
+UNIT_PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "NeedDaemonReload",
+    "InvocationID",
+    "Result",
+)
+
+
+class EngineError(Exception):
+    """Docker or systemd refused; the message is theirs."""
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("docker", timeout=30)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Docker:
+    """Read-only questions go to the Engine API (one connection, no process each), changes through the docker command."""
+
+    def __init__(self, path=DOCKER_SOCKET):
+        self._path = path
+
+    def get(self, path):
+        """The decoded answer; None where there is no such object or no Docker.
+
+        A systemd socket would start Docker for a mere question, so a stopped Docker is not asked:
+        see :func:`docker_is_running`.
+        """
+        connection = _SocketConnection(self._path)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            body = response.read()
+        except OSError:
+            return None
+        finally:
+            connection.close()
+        if response.status == 404:
+            return None
+        if response.status >= 400:
+            raise EngineError(f"Docker answered {response.status} to GET {path}: {body.decode(errors='replace').strip()}")
+        return json.loads(body)
+
+    def image_ids(self):
+        """Every reference that the server has, with the id of its image."""
+        found = {}
+        for image in self.get("/images/json") or []:
+            for reference in image.get("RepoTags") or []:
+                found[normal_reference(reference)] = image["Id"]
+        return found
+
+    def networks(self):
+        return {network["Name"]: network for network in self.get("/networks") or []}
+
+    def containers(self):
+        """Every container by name: state and the id of the image that it was made from."""
+        found = {}
+        for container in self.get("/containers/json?all=1") or []:
+            for name in container["Names"]:
+                found[name.lstrip("/")] = {"state": container["State"], "image_id": container["ImageID"]}
+        return found
+
+    def container(self, name):
+        return self.get(f"/containers/{quote(name)}/json")
+
+
+def docker_is_running():
+    return bool(run(["systemctl", "is-active", "docker.service"], check=False).stdout.strip() == "active")
+
+
+def normal_reference(reference):
+    """A reference as Docker lists it: without the default registry and its library namespace, with a tag."""
+    name, at, digest = reference.partition("@")
+    for prefix in ("docker.io/", "index.docker.io/"):
+        if name.startswith(prefix):
+            name = name[len(prefix):]
+    if name.startswith("library/"):
+        name = name[len("library/"):]
+    if not at and ":" not in name.rsplit("/", 1)[-1]:
+        name += ":latest"
+    return name + at + digest
+
+
+def run(command, check=True, timeout=None, stdin=None):
+    """Run a command without a shell; C locale, so that what it says can be read."""
+    environment = dict(os.environ, LC_ALL="C")
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", timeout=timeout, input=stdin, env=environment
+    )
+    if check and done.returncode:
+        raise EngineError(f"{' '.join(command[:3])} ... ended with {done.returncode}: {(done.stderr or done.stdout).strip()}")
+    return done
+
+
+def show_units(names):
+    """`systemctl show` of many units in one call: name to properties."""
+    if not names:
+        return {}
+    output = run(["systemctl", "show", "--property=" + ",".join(UNIT_PROPERTIES), "--", *names], check=False).stdout
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in output.split("\n\n")]
+    # The blocks come in the order asked; Id can be another name of the same unit.
+    return {name: block for name, block in zip(names, [block for block in blocks if block])}
+
+
+def journal(unit, lines=20, invocation=None):
+    """The last lines of a unit's journal, of one invocation where that is known."""
+    match = [f"_SYSTEMD_INVOCATION_ID={invocation}"] if invocation else ["--unit", unit]
+    done = run(["journalctl", "--no-pager", "--output=cat", "--lines", str(lines), *match], check=False)
+    return [line for line in done.stdout.splitlines() if line.strip()]
+
+
+def sha256(path):
+    import hashlib
+
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return None
+
+
+def managed_units():
+    """The units that this collection wrote: name to product."""
+    found = {}
+    try:
+        names = sorted(os.listdir(UNIT_DIRECTORY))
+    except FileNotFoundError:
+        return found
+    for name in names:
+        if not name.endswith((".service", ".timer")):
+            continue
+        try:
+            with open(os.path.join(UNIT_DIRECTORY, name), encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            continue
+        _before, section, rest = text.partition(PRODUCT_SECTION)
+        if section:
+            values = dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)
+            found[name] = {"product": values.get("Product", ""), "image": values.get("Image", "")}
+    return found
+
+
+def unit_states(units, docker):
+    """What systemd says of each unit, and why what runs differs from what is installed.
+
+    `units` maps the unit's name to a dictionary with the reference of its image. A unit records the checksums of
+    the files that its container is made from (unit, environment, labels, mounted configuration) before it makes the
+    container; what differs from this record, or from the image that the reference names now, is stale.
+    """
+    shown = show_units(sorted(units))
+    containers = docker.containers()
+    images = docker.image_ids()
+    states = {}
+    for name, properties in shown.items():
+        state = {
+            "active": properties.get("ActiveState") == "active",
+            "state": "/".join(filter(None, (properties.get("ActiveState"), properties.get("SubState")))),
+            "enabled": properties.get("UnitFileState") == "enabled",
+            "loaded": properties.get("LoadState") == "loaded",
+            "invocation": properties.get("InvocationID", ""),
+            "result": properties.get("Result", ""),
+            "stale": [],
+        }
+        reference = units[name].get("image")
+        if state["active"] and reference:
+            state["stale"] = _stale(name, properties, reference, containers, images)
+        states[name] = state
+    return states
+
+
+def _stale(name, properties, reference, containers, images):
+    reasons = []
+    if properties.get("NeedDaemonReload") == "yes":
+        reasons.append("its unit file changed on disk")
+    container_name = name.rsplit(".", 1)[0]
+    record = f"/run/{container_name}/{RECORD}"
+    try:
+        with open(record, encoding="utf-8") as file:
+            recorded = [line.split(None, 1) for line in file.read().splitlines()]
+    except OSError:
+        return reasons + ["nothing on the server says what it was started with"]
+    for checksum, path in recorded:
+        now = sha256(path.strip())
+        if now is None:
+            reasons.append(f"{path.strip()} is gone")
+        elif now != checksum:
+            reasons.append(f"{path.strip()} changed")
+    container = containers.get(container_name)
+    if container is None:
+        reasons.append("its container is gone")
+    else:
+        wanted = images.get(normal_reference(reference))
+        if wanted and container["image_id"] != wanted:
+            reasons.append(f"{reference} is another image now")
+    return reasons

@@ -1,0 +1,193 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: server_images
+short_description: Pull or build the images that a server lacks
+description:
+  - Starts what is missing in the background and returns after C(patience) seconds with what is done so far, so that
+    the caller can show progress and call again until C(pending) is empty.
+  - An image that the server has is never pulled again.
+  - An image that does not exist fails at once; a fault of the network is tried again.
+options:
+  images:
+    description: The images wanted.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      reference: {description: What to pull, or the name of what is built., type: str, required: true}
+      dockerfile: {description: Build it from this Dockerfile instead of pulling it., type: str}
+  patience:
+    description: Seconds to wait for before returning.
+    type: int
+    default: 10
+  parallel:
+    description: How many are pulled at the same time.
+    type: int
+    default: 3
+author: The selfhosting.lago authors
+"""
+
+EXAMPLES = r"""
+- name: Pull
+  selfhosting.lago.server_images:
+    images:
+      - reference: docker.io/getlago/api:v1.52.1
+"""
+
+RETURN = r"""
+done:
+  description: References that the server has now and had not before the first call.
+  returned: always
+  type: list
+pending:
+  description: References still being pulled or built, each with the last line that Docker said.
+  returned: always
+  type: dict
+"""
+
+import hashlib
+import os
+import subprocess
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosting.lago.plugins.module_utils.engine import Docker, normal_reference
+
+WORK_DIRECTORY = "/run/selfhosting-lago-images"
+TRIES = 4
+# A build that fails twice does not fail for the network.
+BUILD_TRIES = 2
+# What registries and Docker answer when there is nothing to wait for: no such repository, no such tag, no access.
+FINAL = ("manifest unknown", "not found", "repository does not exist", "access denied", "unauthorized", "invalid reference")
+
+
+class Job:
+    """One pull or build: a shell of its own that survives this call, its output and its exit status in files."""
+
+    def __init__(self, image):
+        self.image = image
+        self.reference = image["reference"]
+        self.base = os.path.join(WORK_DIRECTORY, hashlib.sha256(self.reference.encode()).hexdigest()[:16])
+
+    def path(self, suffix):
+        return f"{self.base}.{suffix}"
+
+    def read(self, suffix):
+        try:
+            with open(self.path(suffix), encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def running(self):
+        pid = self.read("pid")
+        if not pid:
+            return False
+        try:
+            with open(f"/proc/{int(pid)}/cmdline", encoding="utf-8", errors="replace") as file:
+                return self.base in file.read()
+        except (OSError, ValueError):
+            return False
+
+    def start(self):
+        tries = int(self.read("tries") or 0) + 1
+        self.write("tries", str(tries))
+        for suffix in ("status", "out"):
+            if os.path.exists(self.path(suffix)):
+                os.unlink(self.path(suffix))
+        if self.image.get("dockerfile"):
+            self.write("dockerfile", self.image["dockerfile"])
+            work = 'docker build --tag "$1" - <"$2.dockerfile"'
+        else:
+            work = 'docker pull "$1"'
+        script = f'{work} >"$2.out" 2>&1; echo $? >"$2.part"; mv "$2.part" "$2.status"'
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", script, "sh", self.reference, self.base],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env=dict(os.environ, LC_ALL="C", DOCKER_BUILDKIT="0"),
+        )
+        self.write("pid", str(process.pid))
+
+    def write(self, suffix, text):
+        with open(self.path(suffix), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def last_line(self):
+        lines = [line.strip() for line in (self.read("out") or "").splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+    def clean(self):
+        for suffix in ("pid", "tries", "status", "out", "dockerfile"):
+            if os.path.exists(self.path(suffix)):
+                os.unlink(self.path(suffix))
+
+
+def settle(job, docker):
+    """'done', 'running', 'idle' or the reason why there is no use in another try."""
+    if job.running():
+        return "running"
+    status = job.read("status")
+    if status is None:
+        return "idle"
+    if status.strip() == "0" and normal_reference(job.reference) in docker.image_ids():
+        job.clean()
+        return "done"
+    said = (job.read("out") or "").strip()
+    tries = int(job.read("tries") or 1)
+    allowed = BUILD_TRIES if job.image.get("dockerfile") else TRIES
+    if any(text in said.lower() for text in FINAL) or tries >= allowed:
+        lines = "\n".join(said.splitlines()[-20:])
+        job.clean()
+        verb = "built" if job.image.get("dockerfile") else "pulled"
+        return f"{job.reference} cannot be {verb} (tried {tries}x). Docker says: {lines}"
+    return "idle"
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "images": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {"reference": {"type": "str", "required": True}, "dockerfile": {"type": "str"}},
+            },
+            "patience": {"type": "int", "default": 10},
+            "parallel": {"type": "int", "default": 3},
+        },
+        supports_check_mode=True,
+    )
+    docker = Docker()
+    there = docker.image_ids()
+    jobs = [Job(image) for image in module.params["images"] if normal_reference(image["reference"]) not in there]
+    if module.check_mode or not jobs:
+        module.exit_json(changed=bool(jobs), done=[], pending={job.reference: "" for job in jobs})
+    os.makedirs(WORK_DIRECTORY, mode=0o700, exist_ok=True)
+    done, problems = [], []
+    deadline = time.monotonic() + module.params["patience"]
+    while jobs:
+        states = {job: settle(job, docker) for job in jobs}
+        done += [job.reference for job, state in states.items() if state == "done"]
+        problems += [state for state in states.values() if state not in ("done", "running", "idle")]
+        jobs = [job for job, state in states.items() if state in ("running", "idle")]
+        free = module.params["parallel"] - sum(1 for state in states.values() if state == "running")
+        if not problems:
+            for job in [job for job in jobs if states[job] == "idle"][: max(0, free)]:
+                job.start()
+        if not jobs or problems or time.monotonic() > deadline:
+            break
+        time.sleep(0.3)
+    if problems:
+        module.fail_json(msg="\n".join(problems), done=done, pending={})
+    module.exit_json(changed=bool(done), done=done, pending={job.reference: job.last_line() for job in jobs})
+
+
+if __name__ == "__main__":
+    main()

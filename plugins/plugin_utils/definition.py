@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a container is: the options of an entry in a product's data, checked where they are used."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+OWNED = {
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "str"},
+}
+
+SERVICE = {
+    # Unit, container and default host name.
+    "name": {"type": "str", "required": True},
+    "kind": {"type": "str", "choices": ["service", "one-shot", "timer"], "default": "service"},
+    # one-shot only: `gate` runs with the new image before anything that a running unit reads is changed, `after` once
+    # the product's services are up, `manual` only when somebody starts it.
+    "phase": {"type": "str", "choices": ["gate", "after", "manual"], "default": "manual"},
+    # one-shot only: the step runs again when one of these values, its command or its image changed.
+    "inputs": {"type": "list", "elements": "str", "default": []},
+    "description": {"type": "str", "required": True},
+    "image": {"type": "str", "required": True},
+    # Build the image on the server from this Dockerfile instead of pulling it.
+    "dockerfile": {"type": "str"},
+    "entrypoint": {"type": "str"},
+    "command": {"type": "list", "elements": "str", "default": []},
+    "user": {"type": "str"},
+    # Directory of the service's own files (environment, labels).
+    "path": {"type": "path", "required": True},
+    # Written to its own file; a variable that is None is left out.
+    "environment": {"type": "dict", "default": {}},
+    # Name of that file inside `path`.
+    "environment_name": {"type": "str", "default": "env"},
+    # Environment files shared with others, read before its own.
+    "environment_files": {"type": "list", "elements": "path", "default": []},
+    # Lines NAME=value as users write them; they win over `environment`.
+    "environment_text": {"type": "str", "default": ""},
+    "labels": {"type": "list", "elements": "str", "default": []},
+    # Traefik: network, services, middlewares, routers; see templates/labels.j2.
+    "routing": {"type": "dict"},
+    # The first is where it lives; the others are connected before it starts.
+    "networks": {"type": "list", "elements": "str", "required": True},
+    # Host path or volume, path inside, read-only or not; `raw` is a whole --mount value.
+    "mounts": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "source": {"type": "str"},
+            "target": {"type": "str"},
+            "read_only": {"type": "bool", "default": True},
+            "raw": {"type": "str"},
+        },
+        "required_one_of": [["source", "raw"]],
+        "required_together": [["source", "target"]],
+    },
+    # Path inside to mount options.
+    "tmpfs": {"type": "dict", "default": {}},
+    "shared_memory": {"type": "str"},
+    "ports": {"type": "list", "elements": "str", "default": []},
+    "memory": {"type": "str"},
+    "cpus": {"type": "str"},
+    # A fork bomb is stopped long before the server's own limit; the largest of ours, Chromium, needs some hundred.
+    "pids": {"type": "int", "default": 4096},
+    "read_only": {"type": "bool", "default": True},
+    "capabilities": {"type": "list", "elements": "str", "default": []},
+    "extra_groups": {"type": "list", "elements": "str", "default": []},
+    # Arguments of the container-ready program: see files/container-ready.py.
+    "ready": {"type": "str"},
+    # Seconds until a probe must have answered. Lago boots in 20 to 60 s on a small server.
+    "ready_timeout": {"type": "int", "default": 180},
+    "stop_signal": {"type": "str"},
+    # Seconds from the stop signal to SIGKILL.
+    "stop_time": {"type": "int", "default": 30},
+    "pre_stop": {"type": "list", "elements": "str", "default": []},
+    "replicas": {"type": "int", "default": 1},
+    # Raw words for `docker create`, as users write them.
+    "extra_arguments": {"type": "list", "elements": "str", "default": []},
+    # Units that it wants and starts after.
+    "needs": {"type": "list", "elements": "str", "default": []},
+    # One number a service, from mash_playbook's service manager: lower starts first.
+    "priority": {"type": "int", "default": 1000},
+    "groups": {"type": "list", "elements": "str", "default": []},
+    # timer only: systemd calendar expression, and the spread.
+    "on_calendar": {"type": "str"},
+    "randomized_delay": {"type": "str"},
+}
+
+FILE = {
+    "path": {"type": "path", "required": True},
+    # One of: text as it is, a template of the role with its context, environment variables.
+    "content": {"type": "str"},
+    "template": {"type": "str"},
+    "context": {"type": "dict", "default": {}},
+    "variables": {"type": "dict"},
+    "text": {"type": "str", "default": ""},
+    **OWNED,
+    "secret": {"type": "bool", "default": True},
+    # Whether a container that mounts it has to be restarted when it changes.
+    "restarts": {"type": "bool", "default": True},
+}
+
+DIRECTORY = {
+    "path": {"type": "path", "required": True},
+    **OWNED,
+}
+
+NETWORK = {
+    "name": {"type": "str", "required": True},
+    "internal": {"type": "bool", "default": False},
+    "ipv6": {"type": "bool", "default": False},
+}
+
+
+class DefinitionError(Exception):
+    """An entry of a product's data is not one; all problems of it together."""
+
+
+def validated(kind: str, specification: dict, entry: dict) -> dict[str, t.Any]:
+    """The entry with defaults and types of its specification."""
+    result = ArgumentSpecValidator(specification).validate(entry)
+    if result.error_messages:
+        name = entry.get("name") or entry.get("path") or "without a name"
+        raise DefinitionError("\n".join(f"{kind} {name}: {message}" for message in result.error_messages))
+    return result.validated_parameters

@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A product: the entries of a role's product.yml with the user's values in them."""
+
+from __future__ import annotations
+
+import copy
+import os
+import typing as t
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+from .definition import DIRECTORY, FILE, NETWORK, SERVICE, DefinitionError, validated
+
+COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FAMILIES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "families.yml")
+MARKER = "PREFIX"
+
+
+def role_path(name: str) -> str:
+    return os.path.join(COLLECTION, "roles", name)
+
+
+def _with_prefix(value: t.Any, prefix: str) -> t.Any:
+    """The value with the marker replaced in every string; strings stay templates."""
+    if isinstance(value, str):
+        return trust_as_template(value.replace(MARKER, prefix))
+    if isinstance(value, dict):
+        return {_with_prefix(key, prefix): _with_prefix(item, prefix) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_prefix(item, prefix) for item in value]
+    return value
+
+
+def family_variables(families: dict, uses: t.Iterable[dict]) -> dict[str, t.Any]:
+    """Every name of the families in use with its default expression."""
+    names: dict[str, t.Any] = {}
+    for use in uses:
+        family = families[use["family"]]
+        for prefix in use["prefixes"]:
+            for name, default in family.get("variables", {}).items():
+                names[name.replace(MARKER, prefix)] = _with_prefix(default, prefix)
+            for name in family.get("lists", []):
+                name = name.replace(MARKER, prefix)
+                for part in ("default", "auto", "custom"):
+                    names[f"{name}_{part}"] = []
+                names[name] = trust_as_template(f"{{{{ {name}_default + {name}_auto + {name}_custom }}}}")
+            for name in family.get("dicts", []):
+                name = name.replace(MARKER, prefix)
+                for part in ("auto", "custom"):
+                    names[f"{name}_{part}"] = {}
+                names[name] = trust_as_template(f"{{{{ {name}_auto | combine({name}_custom) }}}}")
+    return names
+
+
+class Product:
+    """The data of one role, resolved for one host."""
+
+    def __init__(self, name: str, data: dict, templar: Templar):
+        self.name = name
+        self._data = data
+        self._templar = templar
+
+    @classmethod
+    def load(cls, name: str, loader: DataLoader, templar: Templar, variables: t.Mapping) -> Product:
+        path = role_path(name)
+        data = loader.load_from_file(os.path.join(path, "product.yml"), trusted_as_template=True)
+        if os.path.exists(os.path.join(path, "checks.yml")):
+            data = {**data, "checks": loader.load_from_file(os.path.join(path, "checks.yml"), trusted_as_template=True)}
+        families = loader.load_from_file(FAMILIES, trusted_as_template=True)
+        expanded = family_variables(families, data.get("families", []))
+        expanded.update(data.get("variables", {}))
+        # What the user, the wiring or the role's defaults set wins over the family.
+        available = {**expanded, **variables}
+        return cls(name, data, templar.copy_with_new_env(available_variables=available))
+
+    def value(self, key: str, default: t.Any = None) -> t.Any:
+        return self._templar.template(self._data[key]) if key in self._data else default
+
+    def evaluate(self, expression: str) -> t.Any:
+        return self._templar.evaluate_expression(trust_as_template(expression))
+
+    @property
+    def enabled(self) -> bool:
+        return bool(self.value("enabled"))
+
+    @property
+    def identifier(self) -> str:
+        return self.value("identifier")
+
+    def _entries(self, key: str, kind: str, specification: dict) -> list[dict]:
+        """The entries of one list whose `when` holds, once for each item of `for_each`; others are not resolved."""
+        found, problems = [], []
+        for entry in self._data.get(key, []):
+            entry = dict(entry)
+            when, items = entry.pop("when", True), entry.pop("for_each", [None])
+            for index, item in enumerate(self._templar.template(items)):
+                templar = self._templar
+                if item is not None:
+                    local = {**templar.available_variables, "item": item, "index": index}
+                    templar = templar.copy_with_new_env(available_variables=local)
+                if not templar.template(when):
+                    continue
+                try:
+                    found.append(validated(kind, specification, _plain(templar.template(copy.deepcopy(entry)))))
+                except DefinitionError as error:
+                    problems.append(str(error))
+        if problems:
+            raise DefinitionError("\n".join(problems))
+        return found
+
+    def services(self) -> list[dict]:
+        services = []
+        for service in self._entries("services", "container", SERVICE):
+            services += _replicas(service)
+        return services
+
+    def files(self) -> list[dict]:
+        return self._entries("files", "file", FILE)
+
+    def directories(self) -> list[dict]:
+        return self._entries("directories", "directory", DIRECTORY)
+
+    def networks(self) -> list[dict]:
+        return self._entries("networks", "network", NETWORK)
+
+    def owner(self) -> dict[str, str]:
+        return self.value("owner")
+
+    def checks(self) -> list[dict]:
+        return self._data.get("checks", [])
+
+
+def _replicas(service: dict) -> list[dict]:
+    """The first replica keeps the plain name, so that one more never renames what runs."""
+    copies = []
+    for number in range(1, service["replicas"] + 1):
+        one = copy.deepcopy(service)
+        if number > 1:
+            one["name"] = f"{service['name']}-{number}"
+        copies.append(one)
+    return copies
+
+
+def _plain(value: t.Any) -> t.Any:
+    """Without the tags and lazy containers of Ansible; None inside a dictionary of an entry means: not set."""
+    if isinstance(value, t.Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value

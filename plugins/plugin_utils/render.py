@@ -1,0 +1,213 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From entries to files: environment, labels, configuration and units, through visible templates."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import typing as t
+
+import jinja2
+
+from .definition import DefinitionError
+from .text import sql_identifier, sql_literal, yaml_with
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+UNIT_DIRECTORY = "/etc/systemd/system"
+DOCKER = "/usr/bin/docker"
+# Characters that neither systemd nor a shell reads anything into.
+PLAIN_WORD = re.compile(r"^[A-Za-z0-9_@:,./=+-]+$")
+
+
+def systemd_word(word: str) -> str:
+    """One word of an Exec line, quoted where needed (man 5 systemd.service, COMMAND LINES)."""
+    word = str(word)
+    if "\n" in word:
+        raise DefinitionError(f"a command line cannot hold a line break: {word!r}")
+    escaped = word.replace("%", "%%").replace("$", "$$")
+    if PLAIN_WORD.match(word):
+        return escaped
+    return '"' + escaped.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@functools.lru_cache(maxsize=None)
+def environment(directory: str) -> jinja2.Environment:
+    """Plain Jinja2: what users wrote is data here and never templated a second time."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(directory),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    templates.filters.update(sql_identifier=sql_identifier, sql_literal=sql_literal, yaml_with=yaml_with)
+    return templates
+
+
+def render(directory: str, template: str, **context: t.Any) -> str:
+    return environment(directory).get_template(template).render(**context)
+
+
+def environment_value(name: str, value: t.Any) -> str:
+    """As Docker's --env-file reads it: no quotes, no line breaks; booleans as Lago reads them, in lower case."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    value = str(value)
+    if "\n" in value or "\r" in value:
+        raise DefinitionError(f"{name}: an environment file cannot hold a line break")
+    return value
+
+
+def environment_lines(variables: t.Mapping, text: str = "") -> dict[str, str]:
+    """Variables that are set, overlaid with the user's own lines NAME=value; what is None is left out."""
+    lines = {name: environment_value(name, value) for name, value in variables.items() if value is not None}
+    for line in text.splitlines():
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not re.match(r"^[A-Za-z_][A-Za-z0-9_]*$", name):
+            raise DefinitionError(f"additional environment variables: expected NAME=value, saw {name[:40]!r}")
+        lines[name] = value
+    return lines
+
+
+class Renderer:
+    """Files of one product."""
+
+    def __init__(self, product: str, owner: dict, templates: str, engine_path: str):
+        self.product = product
+        self.owner = owner
+        self.templates = templates
+        self.engine_path = engine_path
+        self.engine_templates = os.path.join(HERE, "templates")
+
+    def ready_program(self) -> dict:
+        path = f"{self.engine_path}/container-ready"
+        with open(os.path.join(HERE, "files", "container-ready.py"), encoding="utf-8") as file:
+            return self._file(path, file.read(), owner="root", group="root", mode="0755", secret=False)
+
+    def _file(self, path: str, content: str, **options: t.Any) -> dict:
+        file = {"path": path, "content": content, "mode": "0640", "secret": True, **self.owner}
+        file.update({key: value for key, value in options.items() if value is not None})
+        return file
+
+    def plain_file(self, entry: dict) -> dict:
+        if entry["variables"] is not None:
+            content = render(
+                self.engine_templates,
+                "environment.j2",
+                variables=environment_lines(entry["variables"], entry["text"]),
+            )
+        elif entry["template"]:
+            content = render(self.templates, entry["template"], **entry["context"])
+        else:
+            content = entry["content"] or ""
+        options = {key: entry[key] for key in ("owner", "group", "mode", "secret")}
+        return self._file(entry["path"], content, **options)
+
+    def service_files(self, service: dict, files: list[dict]) -> list[dict]:
+        """Environment, labels, unit (and timer) of one container."""
+        name = service["name"]
+        made = []
+        environment_files = list(service["environment_files"])
+        own = environment_lines(service["environment"], service["environment_text"])
+        if own:
+            path = f"{service['path']}/{service['environment_name']}"
+            made.append(self._file(path, render(self.engine_templates, "environment.j2", variables=own)))
+            environment_files.append(path)
+        label_path = None
+        if service["labels"] or service["routing"]:
+            label_path = f"{service['path']}/labels"
+            content = render(
+                self.engine_templates, "labels.j2", labels=service["labels"], routing=service["routing"]
+            )
+            made.append(self._file(label_path, content))
+        unit_path = f"{UNIT_DIRECTORY}/{name}.service"
+        inputs = [unit_path, *environment_files, *([label_path] if label_path else []), *_mounted(service, files)]
+        unit = render(
+            self.engine_templates,
+            "unit.service.j2",
+            **{key: service[key] for key in ("name", "kind", "image", "networks", "pre_stop", "stop_time", "ready", "ready_timeout")},
+            product=self.product,
+            description=service["description"].replace("%", "%%"),
+            docker=DOCKER,
+            needs=_unique(_unit_name(unit) for unit in service["needs"] if _unit_name(unit) != "docker.service"),
+            inputs=inputs,
+            arguments=create_arguments(service, environment_files, label_path),
+            ready_program=f"{self.engine_path}/container-ready",
+        )
+        made.append(self._unit(unit_path, unit))
+        if service["kind"] == "timer":
+            timer = render(
+                self.engine_templates,
+                "unit.timer.j2",
+                product=self.product,
+                **{key: service[key] for key in ("name", "description", "on_calendar", "randomized_delay")},
+            )
+            made.append(self._unit(f"{UNIT_DIRECTORY}/{name}.timer", timer))
+        return made
+
+    def _unit(self, path: str, content: str) -> dict:
+        return {"path": path, "content": content, "mode": "0644", "owner": "root", "group": "root", "secret": False}
+
+
+def create_arguments(service: dict, environment_files: list[str], label_path: str | None) -> list[str]:
+    """The lines of `docker create`, each one word or what the user wrote as it is."""
+    words = [f"--name={service['name']}", "--pull=never", "--log-driver=none"]
+    options = {
+        "--user": service["user"],
+        "--entrypoint": service["entrypoint"],
+        "--shm-size": service["shared_memory"],
+        "--memory": service["memory"],
+        "--cpus": service["cpus"],
+        "--stop-signal": service["stop_signal"],
+    }
+    words += [f"{option}={value}" for option, value in options.items() if value]
+    words += [f"--pids-limit={service['pids']}", f"--stop-timeout={service['stop_time']}"]
+    if service["read_only"]:
+        words.append("--read-only")
+    words += ["--cap-drop=ALL", *(f"--cap-add={capability}" for capability in service["capabilities"])]
+    words.append("--security-opt=no-new-privileges")
+    words += [f"--group-add={group}" for group in service["extra_groups"]]
+    words.append(f"--network={service['networks'][0]}")
+    words += [f"--publish={port}" for port in service["ports"]]
+    words += [f"--env-file={path}" for path in environment_files]
+    if label_path:
+        words.append(f"--label-file={label_path}")
+    words += [f"--mount={mount_value(mount)}" for mount in service["mounts"]]
+    words += [f"--tmpfs={path}:{options}" for path, options in service["tmpfs"].items()]
+    lines = [systemd_word(word) for word in words]
+    lines += service["extra_arguments"]
+    lines.append(systemd_word(service["image"]))
+    lines += [systemd_word(word) for word in service["command"]]
+    return lines
+
+
+def mount_value(mount: dict) -> str:
+    if mount["raw"]:
+        return mount["raw"]
+    kind = "bind" if mount["source"].startswith("/") else "volume"
+    value = f"type={kind},source={mount['source']},target={mount['target']}"
+    return value + (",readonly" if mount["read_only"] else "")
+
+
+def _mounted(service: dict, files: list[dict]) -> list[str]:
+    """Configuration files that the container sees and that it reads only when it starts."""
+    sources = [mount["source"] for mount in service["mounts"] if mount["source"]]
+    return [
+        file["path"]
+        for file in files
+        if file["restarts"] and any(file["path"] == source or file["path"].startswith(source + "/") for source in sources)
+    ]
+
+
+def _unit_name(name: str) -> str:
+    return name if "." in name.rsplit("/", 1)[-1] else f"{name}.service"
+
+
+def _unique(names: t.Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Tests of the values that users give."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import typing as t
+
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.versions import lago_version
+
+# Labels of letters, digits and inner hyphens, at most 63 long, 253 in all (RFC 1123, 2.1).
+HOSTNAME = re.compile(r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", re.I)
+
+
+def rsa_private_key(value: t.Any) -> bool:
+    """One line of base64 of the PEM of an RSA private key of at least 2048 bits (config/initializers/rsa_keys.rb)."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    text = str(value)
+    if re.search(r"\s", text):
+        return False
+    try:
+        key = load_pem_private_key(base64.b64decode(text, validate=True), password=None)
+    except (binascii.Error, ValueError, TypeError):
+        return False
+    return isinstance(key, RSAPrivateKey) and key.key_size >= 2048
+
+
+def hostname(value: t.Any) -> bool:
+    return bool(HOSTNAME.match(str(value)))
+
+
+def lago_version_from(value: t.Any, lowest: str) -> bool:
+    try:
+        return lago_version(value) >= lago_version(lowest)
+    except ValueError:
+        return False
+
+
+def lago_version_up_to(value: t.Any, highest: str) -> bool:
+    """Whether the minor release is covered; patch releases of a covered one are."""
+    try:
+        return lago_version(value)[:2] <= lago_version(highest)[:2]
+    except ValueError:
+        return False
+
+
+class TestModule:
+    def tests(self) -> dict[str, t.Callable]:
+        return {
+            "hostname": hostname,
+            "lago_version_from": lago_version_from,
+            "lago_version_up_to": lago_version_up_to,
+            "rsa_private_key": rsa_private_key,
+        }
