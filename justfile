@@ -1,0 +1,163 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+# Every recipe that reaches servers takes further arguments of ansible-playbook, for example
+# `just install-all -l lago.example.com` or `just setup-all -e lago_version=v1.52.1`.
+
+set positional-arguments := true
+
+# Ansible of this clone without activating .venv; where there is none, the one on PATH.
+export PATH := justfile_directory() / ".venv" / "bin" + ":" + env("PATH")
+
+# Another inventory: `just inventory=other/hosts install-all`.
+inventory := "inventory/hosts"
+
+play := "ansible-playbook --inventory " + quote(inventory) + " setup.yml"
+
+# List what can be done
+default:
+    @"{{ just_executable() }}" --list --unsorted --justfile "{{ justfile() }}"
+
+# Add a server, with fresh secrets: add-inventory-host lago.example.com 203.0.113.10
+[group("inventory")]
+add-inventory-host host address:
+    @bin/add-inventory-host "$@"
+
+# Install everything that is enabled and start it; leaves what has been disabled
+[group("install")]
+install-all *arguments: _inventory
+    {{ play }} --tags=install-all,start "$@"
+
+# Like install-all, and removes what has been disabled
+[group("install")]
+setup-all *arguments: _inventory
+    {{ play }} --tags=setup-all,start "$@"
+
+# Install one service and start its group: install-service lago
+[group("install")]
+install-service service *arguments: _inventory
+    shift; {{ play }} --tags={{ quote("install-" + service + ",start-group") }} --extra-vars={{ quote("group=" + service) }} "$@"
+
+# Like install-service, and removes the service when it has been disabled
+[group("install")]
+setup-service service *arguments: _inventory
+    shift; {{ play }} --tags={{ quote("setup-" + service + ",start-group") }} --extra-vars={{ quote("group=" + service) }} "$@"
+
+# Start what is down and restart what differs
+[group("services")]
+start-all *arguments: _inventory
+    {{ play }} --tags=start-all "$@"
+
+# Stop everything
+[group("services")]
+stop-all *arguments: _inventory
+    {{ play }} --tags=stop-all "$@"
+
+# Restart everything, also what does not need it
+[group("services")]
+restart-all *arguments: _inventory
+    {{ play }} --tags=restart-all "$@"
+
+# Start one group, for example lago, postgres or lago-api-worker
+[group("services")]
+start-group group *arguments: _inventory
+    shift; {{ play }} --tags=start-group --extra-vars={{ quote("group=" + group) }} "$@"
+
+# Stop one group
+[group("services")]
+stop-group group *arguments: _inventory
+    shift; {{ play }} --tags=stop-group --extra-vars={{ quote("group=" + group) }} "$@"
+
+# Restart one group, also what does not need it
+[group("services")]
+restart-group group *arguments: _inventory
+    shift; {{ play }} --tags=restart-group --extra-vars={{ quote("group=" + group) }} "$@"
+
+# Run the playbook with any arguments
+[group("playbook")]
+run +arguments: _inventory
+    {{ play }} "$@"
+
+# Run the playbook with these tags: run-tags install-valkey,start
+[group("playbook")]
+run-tags tags *arguments: _inventory
+    shift; {{ play }} --tags={{ quote(tags) }} "$@"
+
+# Take the newest version of this clone and of what it needs
+[group("playbook")]
+update *arguments: update-playbook-only
+    bin/setup
+
+# Take the newest version of this clone
+[group("playbook")]
+update-playbook-only:
+    git pull --ff-only
+
+# Show the versions that get installed
+[group("playbook")]
+versions:
+    @grep -Ev '^(#|---)' versions.yml
+
+# Check style and licences
+[group("development")]
+lint *arguments:
+    bin/test --group lint "$@"
+
+# Unit tests alone; arguments go to pytest
+[group("development")]
+unit *arguments:
+    pytest "$@"
+
+# The checks that need no server
+[group("development")]
+test *arguments:
+    bin/test --fast "$@"
+
+# Everything that CI runs
+[group("development")]
+test-all *arguments:
+    bin/test "$@"
+
+# Measure; --json prints one object
+[group("development")]
+bench *arguments:
+    bin/bench "$@"
+
+# Write the lock files from pyproject.toml; --upgrade takes the newest versions
+[group("development")]
+lock *arguments:
+    bin/lock "$@"
+
+# What MASH needs and this project does not. The names stay so that habits and scripts keep working.
+
+[private]
+roles *arguments:
+    @echo "Nothing to fetch: all roles are part of this clone."
+
+[private]
+optimize *arguments:
+    @echo "Nothing to optimize: what is not enabled costs no tasks."
+
+[private]
+optimize-for-host host *arguments: optimize
+
+[private]
+optimize-restore *arguments: optimize
+
+[private]
+optimize-reset *arguments: optimize
+
+[private]
+opml *arguments:
+    @echo "There is no list of release feeds: just versions shows every version."
+
+[private]
+mise *arguments:
+    @echo "mise is not used here: bin/setup installs what is needed."
+
+[private]
+prek *arguments: lint
+
+# Without this, a run on no server at all would count as a success.
+_inventory:
+    @test -e "{{ inventory }}" || { echo >&2 "{{ inventory }} is missing. Make it: just add-inventory-host lago.example.com <IP address>"; exit 1; }
