@@ -57,8 +57,8 @@ def expand(entry: dict) -> list[Image]:
     known = {name: str(value) for name, value in versions().items() if isinstance(value, str | int | float)}
     found = []
     for release in entry.get("releases", ["trixie"]):
-        for version in entry.get("versions", [""]):
-            values = known | {"release": release, "version": version.format(**known)}
+        for version in dict.fromkeys(text.format(**known) for text in entry.get("versions", [""])):
+            values = known | {"release": release, "version": version}
             found.append(
                 Image(
                     name=entry["name"].format(**values),

@@ -38,12 +38,24 @@ def build(images: list[Image]) -> None:
         under_way: dict[str, Future[str]] = {}
         for base in dict.fromkeys(image.base for image in images if image.base.startswith(DEBIAN)):
             under_way[base] = pool.submit(bootstrap, base)
-        for image in images:
+        for image, waits_for in in_order(images):
             if image.base not in under_way:
                 raise TestbedError(f"{image.name}: its base {image.base} does not stand before it in images.yml.")
-            under_way[image.local_name] = pool.submit(build_one, image, under_way[image.base])
+            first = under_way[waits_for.local_name] if waits_for else None
+            under_way[image.local_name] = pool.submit(build_one, image, under_way[image.base], first)
         for future in under_way.values():
             future.result()
+
+
+def in_order(images: list[Image]) -> list[tuple[Image, Image | None]]:
+    """Further versions of an image come last, and wait for the first: they share all its layers but the last."""
+    firsts: dict[tuple[Path, str], Image] = {}
+    for image in images:
+        firsts.setdefault((image.context, image.base), image)
+    paired = [(image, firsts[image.context, image.base]) for image in images]
+    return [(image, None) for image, first in paired if image is first] + [
+        (image, first) for image, first in paired if image is not first
+    ]
 
 
 def bootstrap(name: str) -> str:
@@ -64,7 +76,9 @@ def bootstrap(name: str) -> str:
     return content
 
 
-def build_one(image: Image, base: Future[str]) -> str:
+def build_one(image: Image, base: Future[str], first: Future[str] | None) -> str:
+    if first:
+        first.result()
     content = digest(base.result(), repr(sorted(image.args.items())), str(image.wheel), *files_of(image.context))
     if built_from(image.local_name) == content:
         return content

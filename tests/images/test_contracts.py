@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,16 +98,27 @@ def test_start_and_stop(container: str, contract: dict, start: str) -> None:
         assert ended in way["ends_with"], log(container)
 
 
-def wait_until_ready(container: str, probe: list[str]) -> None:
+def wait_until_ready(container: str, probe: list[str] | str) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while True:
-        answer = subprocess.run(["docker", "exec", container, *probe], check=False, capture_output=True, text=True)
-        if answer.returncode == 0:
-            return
+    while (complaint := ask(container, probe)) is not None:
         running = docker("inspect", "--format", "{{.State.Running}}", container) == "true"
         if not running or time.monotonic() > deadline:
-            pytest.fail(f"not ready: {answer.stdout}{answer.stderr}\n{log(container)}")
+            pytest.fail(f"not ready: {complaint}\n{log(container)}")
         time.sleep(0.2)
+
+
+def ask(container: str, probe: list[str] | str) -> str | None:
+    """What is not as it should be, or nothing."""
+    if isinstance(probe, list):
+        answer = subprocess.run(["docker", "exec", container, *probe], check=False, capture_output=True, text=True)
+        return None if answer.returncode == 0 else answer.stdout + answer.stderr
+    _http, port, path = probe.split()
+    address = docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", container)
+    try:
+        urllib.request.urlopen(f"http://{address}:{port}{path}", timeout=2).close()
+    except OSError as error:
+        return str(error)
+    return None
 
 
 def wait_for_line(container: str, pattern: str) -> None:
