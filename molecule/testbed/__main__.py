@@ -11,7 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 
-from . import catalogue, engine, images, registry, servers
+from . import catalogue, engine, images, machine, registry, servers
 from .shell import TestbedError, say
 
 
@@ -63,6 +63,10 @@ def parser() -> argparse.ArgumentParser:
         ("wait", do_wait, "wait until a server has booted"),
     ):
         verb(name, function, text).add_argument("server")
+    added = verb("machine", do_machine, "run a command in a clean checkout on a bare Debian with an empty home")
+    added.add_argument("release", choices=["bookworm", "trixie"])
+    added.add_argument("--keep", action="store_true", help="leave the machine there")
+    added.add_argument("command", nargs=argparse.REMAINDER)
     added = verb("journal", do_journal, "print the journals of failed units (default: of all servers of the run)")
     added.add_argument("server", nargs="*")
     added = verb("exec", do_exec, "run a command on a server")
@@ -169,8 +173,17 @@ def do_journal(arguments: argparse.Namespace) -> None:
 
 
 def do_exec(arguments: argparse.Namespace) -> int:
-    command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
-    return servers.execute(servers.get(arguments.run, arguments.server), command)
+    return servers.execute(servers.get(arguments.run, arguments.server), command_of(arguments))
+
+
+def do_machine(arguments: argparse.Namespace) -> int:
+    engine.ensure()
+    images.build_bases([arguments.release])
+    return machine.run_on_fresh_machine(arguments.run, arguments.release, command_of(arguments), arguments.keep)
+
+
+def command_of(arguments: argparse.Namespace) -> list[str]:
+    return arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ def install() -> None:
 def start_by_hand() -> None:
     """Without systemd as PID 1, for example in a container, dockerd is a process of ours."""
     make_control_groups_writable()
+    make_network_settings_writable()
     choose_iptables()
     log = state_directory() / "dockerd.log"
     say(f"starting dockerd (log: {log})")
@@ -84,6 +85,14 @@ def make_control_groups_writable() -> None:
     for mount in mounts:
         if not os.access(mount, os.W_OK) or is_read_only(mount):
             run("mount", "-o", "remount,rw", str(mount))
+
+
+def make_network_settings_writable() -> None:
+    """Inside a container they are read-only too; the part that is the container's own may be given back."""
+    settings = Path("/proc/sys/net")
+    if is_read_only(settings):
+        run("mount", "--bind", str(settings), str(settings))
+        run("mount", "-o", "remount,bind,rw", str(settings))
 
 
 def is_read_only(mount: Path) -> bool:

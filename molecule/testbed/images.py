@@ -47,6 +47,12 @@ def build(images: list[Image]) -> None:
             future.result()
 
 
+def build_bases(releases: list[str]) -> None:
+    with lock("images"):
+        for release in releases:
+            bootstrap(DEBIAN + release)
+
+
 def in_order(images: list[Image]) -> list[tuple[Image, Image | None]]:
     """Further versions of an image come last, and wait for the first: they share all its layers but the last."""
     firsts: dict[tuple[Path, str], Image] = {}
