@@ -1,0 +1,4 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""Runs the steps of tests/steps.yml: bin/test --help."""
