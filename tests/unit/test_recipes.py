@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the recipes of the justfile ask of ansible-playbook. The meaning is that of MASH's recipes."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SHOW_ARGUMENTS = "#!/bin/sh\nprintf '%s\\n' \"$@\" > arguments\n"
+
+
+@pytest.fixture
+def just(tmp_path):
+    """Runs a recipe in a directory without .venv, where ansible-playbook only notes its arguments."""
+    shutil.copy(REPOSITORY / "justfile", tmp_path)
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory" / "hosts").touch()
+    program = tmp_path / "path" / "ansible-playbook"
+    program.parent.mkdir()
+    program.write_text(SHOW_ARGUMENTS)
+    program.chmod(0o755)
+
+    def run(*arguments):
+        environment = {**os.environ, "PATH": f"{program.parent}:{REPOSITORY}/.venv/bin:{os.environ['PATH']}"}
+        done = subprocess.run(["just", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        asked = tmp_path / "arguments"
+        return done, asked.read_text().splitlines() if asked.exists() else None
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        (["install-all"], ["--tags=install-all,start"]),
+        (["setup-all"], ["--tags=setup-all,start"]),
+        (["install-service", "lago"], ["--tags=install-lago,start-group", "--extra-vars=group=lago"]),
+        (["setup-service", "valkey"], ["--tags=setup-valkey,start-group", "--extra-vars=group=valkey"]),
+        (["start-all"], ["--tags=start-all"]),
+        (["stop-all"], ["--tags=stop-all"]),
+        (["restart-all"], ["--tags=restart-all"]),
+        (["start-group", "lago-api"], ["--tags=start-group", "--extra-vars=group=lago-api"]),
+        (["stop-group", "lago-api"], ["--tags=stop-group", "--extra-vars=group=lago-api"]),
+        (["restart-group", "lago-api"], ["--tags=restart-group", "--extra-vars=group=lago-api"]),
+        (["run-tags", "install-valkey,start"], ["--tags=install-valkey,start"]),
+        (["run"], []),
+    ],
+)
+def test_recipe(just, recipe, expected):
+    further = ["-l", "lago.example.com", "-e", "a=one two"]
+    done, asked = just(*recipe, *further)
+    assert done.returncode == 0, done.stderr
+    assert asked == ["--inventory", "inventory/hosts", "setup.yml", *expected, *further]
+    assert "one two" not in done.stdout + done.stderr, "arguments may hold secrets"
+
+
+def test_another_inventory(just):
+    (done, asked) = just("inventory=inventory", "install-all")
+    assert done.returncode == 0, done.stderr
+    assert asked[:2] == ["--inventory", "inventory"]
+
+
+def test_no_inventory_is_an_error_that_says_what_to_do(just):
+    done, asked = just("inventory=nothing/hosts", "install-all")
+    assert done.returncode != 0
+    assert "just add-inventory-host" in done.stderr
+    assert asked is None
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        ["roles"],
+        ["optimize"],
+        ["optimize-for-host", "a"],
+        ["optimize-restore"],
+        ["optimize-reset"],
+        ["opml"],
+        ["mise", "-y"],
+    ],
+)
+def test_recipes_that_need_nothing_here_succeed(just, recipe):
+    done, asked = just(*recipe)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert asked is None

@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The program behind bin/test."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from runner import results, steps
+from runner.processes import Processes
+from runner.results import Outcome
+from runner.run import Run
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def group(*entries, name="group", at_once=1):
+    return steps.Group(name, tuple(steps.Step(group=name, **entry) for entry in entries), at_once)
+
+
+@pytest.fixture
+def outcomes(tmp_path):
+    """Runs groups and returns the results by name."""
+
+    def run(*groups):
+        return {result.name: result for result in Run(groups, Processes(dict(os.environ)), tmp_path).all()}
+
+    return run
+
+
+def test_the_list_of_the_repository_is_sound():
+    groups = steps.load(REPOSITORY / "tests" / "steps.yml")
+    assert groups[0].name == "lint"
+
+
+@pytest.mark.parametrize(
+    ("output", "successful", "expected"),
+    [
+        ("anything", True, (1, 0, 0)),
+        ("anything", False, (0, 1, 0)),
+        ("==== 12 passed in 1.20s ====", True, (12, 0, 0)),
+        ("= 2 failed, 31 passed, 3 skipped, 1 warning, 1 error in 62.34s (0:01:02) =", False, (31, 3, 3)),
+        ("4 passed in 0.01s\n  ===== 5 passed, 2 subtests passed in 0.01s =====", True, (9, 0, 0)),
+        ("==== 12 passed in 1.20s ====\nthen something else broke", False, (12, 1, 0)),
+    ],
+)
+def test_count(output, successful, expected):
+    counts = results.count(output, successful)
+    assert (counts["passed"], counts["failed"], counts["skipped"]) == expected
+
+
+def test_a_failed_step_fails_alone(outcomes):
+    done = outcomes(group({"name": "bad", "command": "exit 3"}, {"name": "good", "command": "true"}))
+    assert done["bad"].outcome is Outcome.FAILED
+    assert done["good"].outcome is Outcome.PASSED
+    assert results.last_line(list(done.values())) == "1 passed, 1 failed"
+
+
+def test_what_needs_a_failed_step_is_not_run(outcomes, tmp_path):
+    needy = {"name": "needy", "command": f"touch {tmp_path}/ran", "needs": ("bad",)}
+    done = outcomes(group({"name": "bad", "command": "false"}, needy, at_once=2))
+    assert done["needy"].outcome is Outcome.NOT_RUN
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_need_that_was_not_selected_does_not_block(outcomes):
+    assert outcomes(group({"name": "alone", "command": "true", "needs": ("absent",)}))["alone"].successful
+
+
+def test_time_limit_ends_children_and_cleans_up(outcomes, tmp_path):
+    slow = {"name": "slow", "command": f"(sleep 30; touch {tmp_path}/ran) & wait", "limit": 0.3}
+    begin = time.monotonic()
+    done = outcomes(group({**slow, "cleanup": f"touch {tmp_path}/cleaned"}))
+    assert done["slow"].outcome is Outcome.TIMED_OUT
+    assert done["slow"].failed == 1
+    assert time.monotonic() - begin < 15
+    assert (tmp_path / "cleaned").exists()
+
+
+def test_steps_of_a_group_run_side_by_side(outcomes, tmp_path):
+    # Writing to a pipe and reading from it wait for each other.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = outcomes(
+        group(
+            {"name": "writes", "command": f"echo hello > {pipe}", "limit": 5},
+            {"name": "reads", "command": f"read -r line < {pipe}", "limit": 5},
+            at_once=2,
+        )
+    )
+    assert all(result.successful for result in done.values())
+
+
+def test_steps_have_no_standard_input(outcomes):
+    assert outcomes(group({"name": "reads", "command": "! read -r line", "limit": 5}))["reads"].successful
+
+
+def test_only_brings_what_a_step_needs():
+    groups = [group({"name": "base", "command": "true"}, {"name": "else", "command": "true"}, name="first")]
+    groups.append(group({"name": "top", "command": "true", "needs": ("base",)}, name="second"))
+    kept = steps.select(groups, steps.matching(["t*"], groups, "name"))
+    assert [step.name for part in kept for step in part.steps] == ["base", "top"]
+
+
+def test_unknown_names_are_an_error():
+    with pytest.raises(steps.StepsError, match="no name fits nonsense"):
+        steps.matching(["nonsense"], [group({"name": "base", "command": "true"})], "name")
+
+
+@pytest.mark.parametrize("needs", ["needs: [nothing]", "unknown: 1"])
+def test_a_wrong_list_is_an_error(tmp_path, needs):
+    (tmp_path / "steps.yml").write_text(f"[{{group: g, steps: [{{name: a, command: 'true', {needs}}}]}}]")
+    with pytest.raises(steps.StepsError):
+        steps.load(tmp_path / "steps.yml")
+
+
+def test_interruption_ends_steps_and_cleans_up(tmp_path):
+    program = f"""
+import os, pathlib, sys
+sys.path.insert(0, {str(REPOSITORY / "tests")!r})
+from runner import steps
+from runner.processes import Processes
+from runner.run import Run
+step = steps.Step("slow", "sleep 60", "group", cleanup="touch {tmp_path}/cleaned")
+run = Run([steps.Group("group", (step,))], Processes(dict(os.environ)), pathlib.Path({str(tmp_path)!r}))
+print(run.all()[0].outcome.value)
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("start")
+    # The step is announced just before it starts.
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=15)[0]
+    assert output.splitlines()[-1] == "interrupted"
+    assert (tmp_path / "cleaned").exists()
