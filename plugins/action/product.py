@@ -83,8 +83,9 @@ class ActionModule(ActionBase):
         self.announce(plan)
         if self._task.check_mode:
             diff = self.files(plan.stage_files + plan.swap_files).get("diff", []) if self._task.diff else []
-            return {**result, "changed": True, "changes": plan.changes, "diff": diff}
-        done = self.carry_out(plan)
+            done = {"changes": plan.changes, "diff": diff}
+        else:
+            done = self.carry_out(plan)
         return {**result, "changed": True, **done, "ansible_facts": {"selfhosting_server_changed": True}}
 
     def plan(self, product: Product, arguments: dict) -> Plan:

@@ -77,7 +77,7 @@ class ActionModule(ActionBase):
             }
         )
         units = self.units(arguments, task_vars)
-        if not units or self.nothing_to_do(units, arguments):
+        if not units or self.nothing_to_do(units, arguments) or self.announced(arguments):
             return {**result, "changed": False, "changes": {"units": {}}}
         answer = self._execute_module(
             module_name="selfhosting.lago.server_units",
@@ -108,6 +108,10 @@ class ActionModule(ActionBase):
                 f"There are: {', '.join(sorted(groups)) or 'none; enable a service in vars.yml first'}"
             )
         return found
+
+    def announced(self, arguments: dict) -> bool:
+        """In check mode the products' own tasks have said what they would start."""
+        return self._task.check_mode and arguments["operation"] == "start" and arguments["server_changed"]
 
     def nothing_to_do(self, units: dict[str, str], arguments: dict) -> bool:
         if arguments["operation"] != "start" or arguments["server_changed"]:

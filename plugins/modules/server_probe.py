@@ -48,13 +48,14 @@ server:
     C(distribution), C(version), C(architecture) (amd64, arm64, arm32 or the kernel's name), C(memory_kb), C(disk)
     (free bytes of the base path's file system), C(machine_id), C(user) (C(uid), C(gid) or empty), C(docker)
     (C(installed), C(running), C(version)), C(images), C(networks), C(units), C(files), C(records),
-    C(postgres_major), C(listening), C(time_synchronised).
+    C(postgres_major), C(listening), C(time_synchronised), C(python_apt).
   returned: always
   type: dict
 """
 
 import grp
 import hashlib
+import importlib.util
 import json
 import os
 import platform
@@ -252,6 +253,7 @@ def main():
             "postgres_data": birth(os.path.join(parameters["postgres_data_path"] or "/nonexistent", "PG_VERSION")),
             "listening": listening(),
             "time_synchronised": time_synchronised(),
+            "python_apt": importlib.util.find_spec("apt") is not None,
         },
     )
 

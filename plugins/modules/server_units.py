@@ -54,6 +54,7 @@ from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     Docker,
     EngineError,
     journal,
+    normal_reference,
     run,
     show_units,
     unit_states,
@@ -71,6 +72,12 @@ def wanted_changes(states):
     return changes
 
 
+def split(changes):
+    """Names of what is down, and of what runs and is stale."""
+    down = [name for name, change in changes.items() if change["action"] == "start"]
+    return down, [name for name in changes if name not in down]
+
+
 def failures(names):
     """The units that are not up, with what they said last."""
     found = []
@@ -82,9 +89,15 @@ def failures(names):
     return found
 
 
-def start(module, names):
+def start(module, down, stale):
+    """One order for all: the units' own. systemctl queues each restart by itself, which would start twice what another
+    one has just pulled in; so only what runs is restarted, what is down is started, and both are waited for together.
+    """
+    names = sorted([*down, *stale])
     run(["systemctl", "reset-failed", "--", *names], check=False)
-    run(["systemctl", "restart", "--", *names], check=False)
+    if stale:
+        run(["systemctl", "restart", "--no-block", "--", *sorted(stale)], check=False)
+    run(["systemctl", "start", "--", *names], check=False)
     problems = failures(names)
     if problems:
         module.fail_json(msg="\n".join(problems), units={})
@@ -113,7 +126,7 @@ def run_step(module, units, record):
             units={},
         )
     if record:
-        content = dict(record["content"], image_id=Docker().image_ids().get(record["image"], ""))
+        content = dict(record["content"], image_id=Docker().image_ids().get(normal_reference(record["image"]), ""))
         write_record({"path": record["path"], "content": content})
     return {name: {"action": "run", "reasons": []}}
 
@@ -162,13 +175,13 @@ def main():
                 if off:
                     run(["systemctl", "enable", "--quiet", "--", *off])
                 if changes:
-                    start(module, sorted(changes))
+                    start(module, *split(changes))
             for name in off:
                 changes.setdefault(name, {"action": "enable", "reasons": ["it would not come up at boot"]})
         elif operation == "restart":
             changes = {name: {"action": "restart", "reasons": ["you asked for it"]} for name in states}
             if changes and not module.check_mode:
-                start(module, sorted(changes))
+                start(module, [], sorted(changes))
         elif operation == "stop":
             changes = {
                 name: {"action": "stop", "reasons": ["you asked for it"]}

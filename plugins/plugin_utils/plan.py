@@ -108,9 +108,11 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, records_pat
         for reference, dockerfile in wanted_images.items()
         if normal_reference(reference) not in images
     ]
+    directories = [{"path": renderer.engine_path, "mode": "0755", "owner": "root", "group": "root"}]
     for entry in product.directories():
         directory = {"path": entry["path"], "mode": entry["mode"] or "0750"}
-        directory.update({key: entry[key] or owner[key] for key in ("owner", "group")})
+        directories.append({**directory, **{key: entry[key] or owner[key] for key in ("owner", "group")}})
+    for directory in directories:
         if differs(directory, files_seen.get(directory["path"])):
             plan.directories.append(directory)
 

@@ -93,7 +93,8 @@ class Product:
         """The entries of one list whose `when` holds, once for each item of `for_each`; others are not resolved."""
         found, problems = [], []
         for entry in self._data.get(key, []):
-            entry = dict(entry)
+            entry = {**self._data.get("bases", {}).get(entry.get("extends"), {}), **entry}
+            entry.pop("extends", None)
             when, items = entry.pop("when", True), entry.pop("for_each", [None])
             for index, item in enumerate(self._templar.template(items)):
                 templar = self._templar
