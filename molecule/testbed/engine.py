@@ -78,12 +78,8 @@ def make_control_groups_writable() -> None:
     if not any(groups.iterdir()):
         run("mount", "-t", "cgroup2", "cgroup2", str(groups))
         return
-    if (groups / "cgroup.controllers").exists():
-        mounts = [groups]
-    else:
-        mounts = [path for path in groups.iterdir() if path.is_dir() and not path.is_symlink()]
-    for mount in mounts:
-        if not os.access(mount, os.W_OK) or is_read_only(mount):
+    for mount in [groups, *groups.iterdir()]:
+        if mount.is_mount() and is_read_only(mount):
             run("mount", "-o", "remount,rw", str(mount))
 
 

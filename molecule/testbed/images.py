@@ -70,8 +70,9 @@ def bootstrap(name: str) -> str:
     content = digest(release, *BOOTSTRAP)
     if built_from(name) == content:
         return content
-    if not shutil.which("mmdebstrap"):
-        apt_install("mmdebstrap", "debian-archive-keyring")
+    with lock("apt"):
+        if not shutil.which("mmdebstrap"):
+            apt_install("mmdebstrap", "debian-archive-keyring")
     started = time.monotonic()
     changes = [f"LABEL {LABEL}={SHARED}", f"LABEL {CONTENT}={content}", 'CMD ["bash"]']
     with tempfile.TemporaryDirectory() as directory:
