@@ -94,7 +94,7 @@ class ActionModule(ActionBase):
             product = Product.load(name, self._loader, self._templar, task_vars)
             if not product.enabled:
                 continue
-            for service in product.services():
+            for service in product.names():
                 names = [service["name"], *service["groups"]]
                 groups.update(names)
                 if not group or group in names:

@@ -6,16 +6,21 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import typing as t
 
+from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import Templar, is_trusted_as_template, trust_as_template
 
 from .definition import DIRECTORY, FILE, NETWORK, SERVICE, DefinitionError, validated
 
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FAMILIES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "families.yml")
 MARKER = "PREFIX"
+IDENTIFIER = re.compile(r"\b[a-z][A-Za-z0-9_]*\b")
+# Keys of a container that say which units it has.
+NAMES = {key: SERVICE[key] for key in ("name", "kind", "groups", "image", "replicas")}
 
 
 def role_path(name: str) -> str:
@@ -54,13 +59,58 @@ def family_variables(families: dict, uses: t.Iterable[dict]) -> dict[str, t.Any]
     return names
 
 
+def _strings(value: t.Any) -> t.Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, t.Mapping):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _strings(item)
+
+
+class Settled:
+    """Variables of which each template is resolved once, before what refers to it.
+
+    Ansible resolves a variable anew at each reference, and all that it refers to with it: three times the work of all
+    of Lago's names. What cannot be resolved stays as it is and fails where it is really used.
+    """
+
+    def __init__(self, templar: Templar, variables: dict[str, t.Any]):
+        self.variables = variables
+        self.templar = templar.copy_with_new_env(available_variables=variables)
+        self._seen: set[str] = set()
+
+    def settle(self, value: t.Any) -> None:
+        """Resolve every variable that the strings in the value refer to."""
+        for text in _strings(value):
+            if not is_trusted_as_template(text):
+                continue
+            for name in IDENTIFIER.findall(text):
+                if name in self.variables and name not in self._seen:
+                    self._seen.add(name)
+                    self._resolve(name)
+
+    def _resolve(self, name: str) -> None:
+        raw = self.variables[name]
+        if not any(is_trusted_as_template(text) for text in _strings(raw)):
+            return
+        self.settle(raw)
+        try:
+            self.variables[name] = self.templar.template(raw)
+        except AnsibleError:
+            self.variables[name] = raw
+
+
 class Product:
     """The data of one role, resolved for one host."""
 
-    def __init__(self, name: str, data: dict, templar: Templar):
+    def __init__(self, name: str, data: dict, settled: Settled):
         self.name = name
         self._data = data
-        self._templar = templar
+        self._settled = settled
+        self._templar = settled.templar
 
     @classmethod
     def load(cls, name: str, loader: DataLoader, templar: Templar, variables: t.Mapping) -> Product:
@@ -72,13 +122,16 @@ class Product:
         expanded = family_variables(families, data.get("families", []))
         expanded.update(data.get("variables", {}))
         # What the user, the wiring or the role's defaults set wins over the family.
-        available = {**expanded, **variables}
-        return cls(name, data, templar.copy_with_new_env(available_variables=available))
+        return cls(name, data, Settled(templar, {**expanded, **variables}))
 
     def value(self, key: str, default: t.Any = None) -> t.Any:
-        return self._templar.template(self._data[key]) if key in self._data else default
+        if key not in self._data:
+            return default
+        self._settled.settle(self._data[key])
+        return self._templar.template(self._data[key])
 
     def evaluate(self, expression: str) -> t.Any:
+        self._settled.settle(trust_as_template(expression))
         return self._templar.evaluate_expression(trust_as_template(expression))
 
     @property
@@ -89,13 +142,16 @@ class Product:
     def identifier(self) -> str:
         return self.value("identifier")
 
-    def _entries(self, key: str, kind: str, specification: dict) -> list[dict]:
+    def _entries(self, key: str, kind: str, specification: dict, only: set[str] | None = None) -> list[dict]:
         """The entries of one list whose `when` holds, once for each item of `for_each`; others are not resolved."""
         found, problems = [], []
         for entry in self._data.get(key, []):
             entry = {**self._data.get("bases", {}).get(entry.get("extends"), {}), **entry}
             entry.pop("extends", None)
+            self._settled.settle(entry.get("when"))
             when, items = entry.pop("when", True), entry.pop("for_each", [None])
+            entry = {name: value for name, value in entry.items() if only is None or name in only}
+            self._settled.settle(items)
             for index, item in enumerate(self._templar.template(items)):
                 templar = self._templar
                 if item is not None:
@@ -103,6 +159,7 @@ class Product:
                     templar = templar.copy_with_new_env(available_variables=local)
                 if not templar.template(when):
                     continue
+                self._settled.settle(entry)
                 try:
                     found.append(validated(kind, specification, _plain(templar.template(copy.deepcopy(entry)))))
                 except DefinitionError as error:
@@ -114,6 +171,13 @@ class Product:
     def services(self) -> list[dict]:
         services = []
         for service in self._entries("services", "container", SERVICE):
+            services += _replicas(service)
+        return services
+
+    def names(self) -> list[dict]:
+        """Name, kind, groups and image of each container only: a small part of the work of resolving all."""
+        services = []
+        for service in self._entries("services", "container", NAMES, only=set(NAMES)):
             services += _replicas(service)
         return services
 
