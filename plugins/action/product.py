@@ -124,9 +124,7 @@ class ActionModule(ActionBase):
         return {"changes": changes, "diff": diff}
 
     def module(self, name: str, **arguments) -> dict:
-        answer = self._execute_module(
-            module_name=f"{MODULES}.{name}", module_args=arguments, task_vars=self._task_vars
-        )
+        answer = self._execute_module(module_name=f"{MODULES}.{name}", module_args=arguments, task_vars=self._task_vars)
         if answer.get("failed"):
             raise AnsibleActionFail(answer.get("msg") or f"{name} failed", result=answer)
         return answer

@@ -118,5 +118,6 @@ class ActionModule(ActionBase):
             return False
         seen = arguments["server"]["units"]
         return all(
-            unit in seen and seen[unit]["active"] and seen[unit]["enabled"] and not seen[unit]["stale"] for unit in units
+            unit in seen and seen[unit]["active"] and seen[unit]["enabled"] and not seen[unit]["stale"]
+            for unit in units
         )

@@ -67,7 +67,9 @@ class Docker:
         if response.status == 404:
             return None
         if response.status >= 400:
-            raise EngineError(f"Docker answered {response.status} to GET {path}: {body.decode(errors='replace').strip()}")
+            raise EngineError(
+                f"Docker answered {response.status} to GET {path}: {body.decode(errors='replace').strip()}"
+            )
         return json.loads(body)
 
     def image_ids(self):
@@ -102,9 +104,9 @@ def normal_reference(reference):
     name, at, digest = reference.partition("@")
     for prefix in ("docker.io/", "index.docker.io/"):
         if name.startswith(prefix):
-            name = name[len(prefix):]
+            name = name[len(prefix) :]
     if name.startswith("library/"):
-        name = name[len("library/"):]
+        name = name[len("library/") :]
     if not at and ":" not in name.rsplit("/", 1)[-1]:
         name += ":latest"
     return name + at + digest
@@ -117,7 +119,9 @@ def run(command, check=True, timeout=None, stdin=None):
         command, capture_output=True, text=True, errors="replace", timeout=timeout, input=stdin, env=environment
     )
     if check and done.returncode:
-        raise EngineError(f"{' '.join(command[:3])} ... ended with {done.returncode}: {(done.stderr or done.stdout).strip()}")
+        raise EngineError(
+            f"{' '.join(command[:3])} ... ended with {done.returncode}: {(done.stderr or done.stdout).strip()}"
+        )
     return done
 
 
@@ -128,7 +132,7 @@ def show_units(names):
     output = run(["systemctl", "show", "--property=" + ",".join(UNIT_PROPERTIES), "--", *names], check=False).stdout
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in output.split("\n\n")]
     # The blocks come in the order asked; Id can be another name of the same unit.
-    return {name: block for name, block in zip(names, [block for block in blocks if block])}
+    return dict(zip(names, [block for block in blocks if block]))
 
 
 def journal(unit, lines=20, invocation=None):
@@ -208,7 +212,7 @@ def _stale(name, properties, reference, containers, images):
         with open(record, encoding="utf-8") as file:
             recorded = [line.split(None, 1) for line in file.read().splitlines()]
     except OSError:
-        return reasons + ["nothing on the server says what it was started with"]
+        return [*reasons, "nothing on the server says what it was started with"]
     for checksum, path in recorded:
         now = sha256(path.strip())
         if now is None:

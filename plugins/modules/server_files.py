@@ -243,7 +243,10 @@ def main():
         if change and any(path.startswith(UNIT_DIRECTORY + "/") for path in result["files"] + result["removed"]):
             run(["systemctl", "daemon-reload"])
     except (EngineError, OSError, KeyError) as error:
-        module.fail_json(msg=f"{type(error).__name__}: {error}", **{key: result[key] for key in ("networks", "directories", "files", "removed")})
+        module.fail_json(
+            msg=f"{type(error).__name__}: {error}",
+            **{key: result[key] for key in ("networks", "directories", "files", "removed")},
+        )
     changed = any(result[key] for key in ("networks", "directories", "files", "removed"))
     module.exit_json(changed=changed, **result)
 

@@ -62,7 +62,14 @@ TRIES = 4
 # A build that fails twice does not fail for the network.
 BUILD_TRIES = 2
 # What registries and Docker answer when there is nothing to wait for: no such repository, no such tag, no access.
-FINAL = ("manifest unknown", "not found", "repository does not exist", "access denied", "unauthorized", "invalid reference")
+FINAL = (
+    "manifest unknown",
+    "not found",
+    "repository does not exist",
+    "access denied",
+    "unauthorized",
+    "invalid reference",
+)
 
 
 class Job:

@@ -116,7 +116,13 @@ def user_ids(user_name, group_name):
         group = grp.getgrnam(group_name)
     except KeyError:
         return {"uid": "", "gid": "", "exists": False}
-    return {"uid": str(user.pw_uid), "gid": str(group.gr_gid), "exists": True, "home": user.pw_dir, "shell": user.pw_shell}
+    return {
+        "uid": str(user.pw_uid),
+        "gid": str(group.gr_gid),
+        "exists": True,
+        "home": user.pw_dir,
+        "shell": user.pw_shell,
+    }
 
 
 def name_of(database, number):
@@ -225,7 +231,11 @@ def main():
     for name in units:
         path = f"/etc/systemd/system/{name}"
         files[path] = describe(path)
-    states = unit_states(units, docker) if running else {name: {"active": False, "enabled": False, "stale": [], "state": ""} for name in units}
+    states = (
+        unit_states(units, docker)
+        if running
+        else {name: {"active": False, "enabled": False, "stale": [], "state": ""} for name in units}
+    )
     for name, state in states.items():
         state.update(units[name])
     module.exit_json(

@@ -85,7 +85,9 @@ def failures(names):
         if properties.get("ActiveState") != "active":
             state = f"{properties.get('ActiveState')}/{properties.get('SubState')}, result {properties.get('Result')}"
             lines = journal(name)
-            found.append("\n".join([f"{name} did not get ready ({state}). Its journal ends:", *(f"  {line}" for line in lines)]))
+            found.append(
+                "\n".join([f"{name} did not get ready ({state}). Its journal ends:", *(f"  {line}" for line in lines)])
+            )
     return found
 
 

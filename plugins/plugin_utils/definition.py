@@ -77,6 +77,8 @@ SERVICE = {
     "stop_signal": {"type": "str"},
     # Seconds from the stop signal to SIGKILL.
     "stop_time": {"type": "int", "default": 30},
+    # Exit codes of an orderly stop; 143 is SIGTERM.
+    "success_exit_statuses": {"type": "list", "elements": "int", "default": [143]},
     "pre_stop": {"type": "list", "elements": "str", "default": []},
     "replicas": {"type": "int", "default": 1},
     # Raw words for `docker create`, as users write them.

@@ -32,7 +32,7 @@ def systemd_word(word: str) -> str:
     return '"' + escaped.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def environment(directory: str) -> jinja2.Environment:
     """Plain Jinja2: what users wrote is data here and never templated a second time."""
     templates = jinja2.Environment(
@@ -122,16 +122,27 @@ class Renderer:
         label_path = None
         if service["labels"] or service["routing"]:
             label_path = f"{service['path']}/labels"
-            content = render(
-                self.engine_templates, "labels.j2", labels=service["labels"], routing=service["routing"]
-            )
+            content = render(self.engine_templates, "labels.j2", labels=service["labels"], routing=service["routing"])
             made.append(self._file(label_path, content))
         unit_path = f"{UNIT_DIRECTORY}/{name}.service"
         inputs = [unit_path, *environment_files, *([label_path] if label_path else []), *_mounted(service, files)]
         unit = render(
             self.engine_templates,
             "unit.service.j2",
-            **{key: service[key] for key in ("name", "kind", "image", "networks", "pre_stop", "stop_time", "ready", "ready_timeout")},
+            **{
+                key: service[key]
+                for key in (
+                    "name",
+                    "kind",
+                    "image",
+                    "networks",
+                    "pre_stop",
+                    "stop_time",
+                    "ready",
+                    "ready_timeout",
+                    "success_exit_statuses",
+                )
+            },
             product=self.product,
             description=service["description"].replace("%", "%%"),
             docker=DOCKER,
@@ -201,7 +212,8 @@ def _mounted(service: dict, files: list[dict]) -> list[str]:
     return [
         file["path"]
         for file in files
-        if file["restarts"] and any(file["path"] == source or file["path"].startswith(source + "/") for source in sources)
+        if file["restarts"]
+        and any(file["path"] == source or file["path"].startswith(source + "/") for source in sources)
     ]
 
 

@@ -12,7 +12,9 @@ import typing as t
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.versions import lago_version
 
 # Labels of letters, digits and inner hyphens, at most 63 long, 253 in all (RFC 1123, 2.1).
-HOSTNAME = re.compile(r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", re.I)
+HOSTNAME = re.compile(
+    r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", re.I
+)
 
 
 def rsa_private_key(value: t.Any) -> bool:
