@@ -8,7 +8,10 @@ module InvoicePdf
   def generate(invoice)
     return if Settings.pdf_disabled? || invoice.file.attached?
 
-    invoice.file.attach(io: StringIO.new(convert(html(invoice))), filename: "#{invoice.number}.pdf", content_type: "application/pdf")
+    # Uploaded before it is attached: an invoice never points to a file that could not be written.
+    pdf = StringIO.new(convert(html(invoice)))
+    name = "#{invoice.number}.pdf"
+    invoice.file.attach(ActiveStorage::Blob.create_and_upload!(io: pdf, filename: name, content_type: "application/pdf"))
   end
 
   def convert(html)

@@ -1,0 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Runs in the image: rows of environment.yml as JSON on standard input, the answers as JSON on standard output.
+require "json"
+require "openssl"
+require "/app/config/settings"
+
+base = ENV.to_h
+puts JSON.generate(JSON.parse($stdin.read).map { |row|
+  ENV.replace(base.merge(row["env"]))
+  answer = Settings.public_send(*row.values_at("ask", "of").compact)
+  row["part"] ? answer[row["part"].to_sym] : answer
+})
