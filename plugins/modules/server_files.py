@@ -125,7 +125,7 @@ def make_directory(entry, change):
 
 def current_content(path):
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
     except FileNotFoundError:
         return None
@@ -143,7 +143,7 @@ def write_file(entry, change):
         # Same directory, so that the rename is atomic; mkstemp makes it readable by root alone until the owner is set.
         handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -247,6 +247,8 @@ def main():
             msg=f"{type(error).__name__}: {error}",
             **{key: result[key] for key in ("networks", "directories", "files", "removed")},
         )
+    # What holds no secret is shown in the diff; masking the argument would blank it there, too.
+    module.no_log_values -= {entry["content"] for entry in module.params["files"] if not entry["secret"]}
     changed = any(result[key] for key in ("networks", "directories", "files", "removed"))
     module.exit_json(changed=changed, **result)
 

@@ -34,7 +34,7 @@ def problems_of(product: t.Any) -> list[str]:
                 continue
             value = product.evaluate(check.get("seen", variable))
         except AnsibleError as error:
-            problems.append(f"{variable} cannot be evaluated: {error}")
+            problems.append(f"{variable} cannot be evaluated: {error}. {check['say']}")
             continue
         problems.append(f"{variable} {shown(value, check.get('secret', False))}. {check['say']}")
     return problems

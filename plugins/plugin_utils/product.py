@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, is_trusted_as_template, trust_as_template
 
@@ -136,7 +137,8 @@ class Product:
 
     @property
     def enabled(self) -> bool:
-        return bool(self.value("enabled"))
+        # With --extra-vars NAME=false it is a string.
+        return boolean(self.value("enabled"), strict=False)
 
     @property
     def identifier(self) -> str:

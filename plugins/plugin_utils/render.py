@@ -12,7 +12,7 @@ import typing as t
 import jinja2
 
 from .definition import DefinitionError
-from .text import sql_identifier, sql_literal, yaml_with
+from .text import double_quoted, sql_identifier, sql_literal, yaml_with
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 UNIT_DIRECTORY = "/etc/systemd/system"
@@ -43,7 +43,9 @@ def environment(directory: str) -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    templates.filters.update(sql_identifier=sql_identifier, sql_literal=sql_literal, yaml_with=yaml_with)
+    templates.filters.update(
+        double_quoted=double_quoted, sql_identifier=sql_identifier, sql_literal=sql_literal, yaml_with=yaml_with
+    )
     return templates
 
 
@@ -135,7 +137,6 @@ class Renderer:
                     "name",
                     "kind",
                     "image",
-                    "networks",
                     "pre_stop",
                     "stop_time",
                     "ready",
@@ -146,6 +147,7 @@ class Renderer:
             product=self.product,
             description=service["description"].replace("%", "%%"),
             docker=DOCKER,
+            networks=_unique(service["networks"]),
             needs=_unique(_unit_name(unit) for unit in service["needs"] if _unit_name(unit) != "docker.service"),
             inputs=inputs,
             arguments=create_arguments(service, environment_files, label_path),
@@ -157,7 +159,8 @@ class Renderer:
                 self.engine_templates,
                 "unit.timer.j2",
                 product=self.product,
-                **{key: service[key] for key in ("name", "description", "on_calendar", "randomized_delay")},
+                description=service["description"].replace("%", "%%"),
+                **{key: service[key] for key in ("name", "on_calendar", "randomized_delay")},
             )
             made.append(self._unit(f"{UNIT_DIRECTORY}/{name}.timer", timer))
         return made

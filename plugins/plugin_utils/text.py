@@ -25,6 +25,11 @@ def sql_identifier(value: t.Any) -> str:
     return '"' + str(value).replace('"', '""') + '"'
 
 
+def double_quoted(value: t.Any) -> str:
+    """A quoted string of valkey.conf, where only backslash and quote mean something."""
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def yaml_with(value: t.Mapping, extension: str = "") -> str:
     """YAML text of a dictionary with the user's YAML text merged over it."""
     added = yaml.safe_load(extension or "") or {}

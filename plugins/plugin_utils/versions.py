@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-PATTERN = re.compile(r"^v?(\d+)\.(\d+)\.(\d+)(?:-[0-9A-Za-z.-]+)?$")
+PATTERN = re.compile(r"^v?(\d+)\.(\d+)\.(\d+)(?:-[0-9A-Za-z.-]+)?\Z")
 
 
 def lago_version(text: str) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ from ansible_collections.selfhosting.lago.plugins.plugin_utils.versions import l
 
 # Labels of letters, digits and inner hyphens, at most 63 long, 253 in all (RFC 1123, 2.1).
 HOSTNAME = re.compile(
-    r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", re.I
+    r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z", re.I
 )
 
 
@@ -33,7 +33,7 @@ def rsa_private_key(value: t.Any) -> bool:
 
 
 def hostname(value: t.Any) -> bool:
-    return bool(HOSTNAME.match(str(value)))
+    return isinstance(value, str) and bool(HOSTNAME.match(value))
 
 
 def lago_version_from(value: t.Any, lowest: str) -> bool:

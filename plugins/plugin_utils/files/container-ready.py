@@ -36,7 +36,7 @@ def inspect(name):
         response = connection.getresponse()
         body = response.read()
         return json.loads(body) if response.status == 200 else None
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return None
     finally:
         connection.close()
