@@ -13,3 +13,11 @@ os.environ["ANSIBLE_CONFIG"] = str(REPOSITORY / "ansible.cfg")
 from ansible.plugins.loader import init_plugin_loader  # noqa: E402
 
 init_plugin_loader([str(REPOSITORY / "collections")])
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write tests/unit/golden anew instead of comparing")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "docker: needs a Docker engine")

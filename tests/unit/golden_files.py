@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What tests/unit/golden holds of a product: each rendered file at its path, and a list of what belongs to whom."""
+
+from pathlib import Path
+
+from virtual_host import VirtualHost
+
+GOLDEN = Path(__file__).resolve().parent / "golden"
+LIST = "list.txt"
+# A copy of plugins/plugin_utils/files/container-ready.py; not rendered.
+PROGRAM = "/mash/selfhosting-lago/container-ready"
+
+
+def rendered(product):
+    """Path below golden/<product> to content."""
+    host = VirtualHost()
+    plan = host.plan(product, host.empty_server())
+    files = {file["path"]: file for file in plan.stage_files + plan.swap_files}
+    lines = [f"network {network['name']}{options(network)}" for network in plan.networks]
+    lines += [f"image {image['reference']}{' (built)' if image['dockerfile'] else ''}" for image in plan.images]
+    lines += [f"directory {rights(entry)} {entry['path']}" for entry in plan.directories]
+    lines += [f"file {rights(file)} {path}{'' if file['secret'] else ' (shown)'}" for path, file in files.items()]
+    lines += [f"gate {step.unit}" for step in plan.gates] + [f"after {step.unit}" for step in plan.after]
+    lines += [f"unit {unit}" for unit in plan.all_units]
+    contents = {path.lstrip("/"): file["content"] for path, file in files.items() if path != PROGRAM}
+    return {LIST: "".join(f"{line}\n" for line in lines), **contents}
+
+
+def options(network):
+    return "".join(f" {option}" for option in ("internal", "ipv6") if network[option])
+
+
+def rights(entry):
+    return f"{entry['mode'].rjust(4, '0')} {entry['owner']}:{entry['group']}"
+
+
+def stored(product):
+    root = GOLDEN / product
+    return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
+
+
+def write(product, files):
+    root = GOLDEN / product
+    for path in sorted(root.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+
+def units(product):
+    """Name to text of the stored unit files."""
+    directory = GOLDEN / product / "etc" / "systemd" / "system"
+    return {path.name: path.read_text() for path in sorted(directory.iterdir())}
