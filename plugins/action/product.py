@@ -4,47 +4,6 @@
 
 from __future__ import annotations
 
-DOCUMENTATION = r"""
-name: product
-short_description: Bring the containers of one product to what the host's variables describe
-description:
-  - Resolves the product's data (C(product.yml) of the role of that name) with the host's variables on the controller,
-    renders units, environment, labels and configuration, and compares them with what the probe saw.
-  - An unchanged product costs no remote execution.
-  - Otherwise, in this order. Stage, pull or build images, make networks, write what no running unit reads. Gate, run
-    the one-shot steps of phase C(gate) with the new image. Swap, write everything else at once. Converge, start what is
-    down and restart what differs. Then the steps of phase C(after).
-  - In check mode it announces the same and changes nothing.
-options:
-  name:
-    description: Name of the role whose C(product.yml) it is.
-    type: str
-    required: true
-  server:
-    description: What M(selfhosting.lago.server_probe) returned.
-    type: dict
-    required: true
-  remove:
-    description: Whether the units of a product that is switched off are removed. Its data stays.
-    type: bool
-    default: false
-author: The selfhosting.lago authors
-"""
-
-EXAMPLES = r"""
-- name: Bring Valkey to what vars.yml describes
-  selfhosting.lago.product:
-    name: valkey
-    server: "{{ selfhosting_server }}"
-"""
-
-RETURN = r"""
-changes:
-  description: C(networks), C(images), C(directories), C(files) and C(units) (each with its action and reasons).
-  returned: always
-  type: dict
-"""
-
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -94,7 +53,7 @@ class ActionModule(ActionBase):
             renderer = Renderer(
                 product.identifier, product.owner(), f"{role_path(product.name)}/templates", engine_path
             )
-            return make_plan(product, renderer, arguments["server"], f"{engine_path}/records")
+            return make_plan(product, renderer, arguments["server"], product.evaluate("selfhosting_digest_key"))
         return removal_plan(product.identifier, arguments["server"]) if arguments["remove"] else Plan()
 
     def announce(self, plan: Plan) -> None:
@@ -132,7 +91,12 @@ class ActionModule(ActionBase):
     def files(self, files: list, **arguments) -> dict:
         if not files and not any(arguments.values()):
             return {}
-        return self.module("server_files", files=files, **arguments)
+        secrets = {file["path"]: file["content"] for file in files if file["secret"]}
+        files = [
+            {key: value for key, value in file.items() if key != "secret" and not (key == "content" and file["secret"])}
+            for file in files
+        ]
+        return self.module("server_files", files=files, secrets=secrets, **arguments)
 
     def images(self, images: list) -> list[str]:
         """Pull and build, with a line of progress every few seconds."""

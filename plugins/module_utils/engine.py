@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -44,7 +46,7 @@ class _SocketConnection(http.client.HTTPConnection):
 
 
 class Docker:
-    """Read-only questions go to the Engine API (one connection, no process each), changes through the docker command."""
+    """Questions go to the Engine API (no process each), changes through the docker command."""
 
     def __init__(self, path=DOCKER_SOCKET):
         self._path = path
@@ -67,16 +69,15 @@ class Docker:
         if response.status == 404:
             return None
         if response.status >= 400:
-            raise EngineError(
-                f"Docker answered {response.status} to GET {path}: {body.decode(errors='replace').strip()}"
-            )
+            said = body.decode(errors="replace").strip()
+            raise EngineError(f"Docker answered {response.status} to GET {path}: {said}")
         return json.loads(body)
 
     def image_ids(self):
         """Every reference that the server has, with the id of its image."""
         found = {}
         for image in self.get("/images/json") or []:
-            for reference in image.get("RepoTags") or []:
+            for reference in [*(image.get("RepoTags") or []), *(image.get("RepoDigests") or [])]:
                 found[normal_reference(reference)] = image["Id"]
         return found
 
@@ -100,16 +101,18 @@ def docker_is_running():
 
 
 def normal_reference(reference):
-    """A reference as Docker lists it: without the default registry and its library namespace, with a tag."""
+    """A reference as Docker lists it: without default registry and library namespace, with a tag or a digest."""
     name, at, digest = reference.partition("@")
     for prefix in ("docker.io/", "index.docker.io/"):
         if name.startswith(prefix):
             name = name[len(prefix) :]
     if name.startswith("library/"):
         name = name[len("library/") :]
-    if not at and ":" not in name.rsplit("/", 1)[-1]:
-        name += ":latest"
-    return name + at + digest
+    path, slash, last = name.rpartition("/")
+    if at:
+        # Where both are given the digest decides, and Docker lists it without the tag.
+        return path + slash + last.partition(":")[0] + at + digest
+    return name if ":" in last else f"{name}:latest"
 
 
 def run(command, check=True, timeout=None, stdin=None):
@@ -142,9 +145,12 @@ def journal(unit, lines=20, invocation=None):
     return [line for line in done.stdout.splitlines() if line.strip()]
 
 
-def sha256(path):
-    import hashlib
+def keyed_digest(key, content):
+    """A checksum that says nothing about the content to who lacks the key: results are printed at high verbosity."""
+    return hmac.new(key.encode(), content, hashlib.sha256).hexdigest()
 
+
+def sha256(path):
     try:
         with open(path, "rb") as file:
             return hashlib.sha256(file.read()).hexdigest()
@@ -191,6 +197,7 @@ def unit_states(units, docker):
             "state": "/".join(filter(None, (properties.get("ActiveState"), properties.get("SubState")))),
             "enabled": properties.get("UnitFileState") == "enabled",
             "loaded": properties.get("LoadState") == "loaded",
+            "needs_reload": properties.get("NeedDaemonReload") == "yes",
             "invocation": properties.get("InvocationID", ""),
             "result": properties.get("Result", ""),
             "stale": [],
@@ -203,9 +210,7 @@ def unit_states(units, docker):
 
 
 def _stale(name, properties, reference, containers, images):
-    reasons = []
-    if properties.get("NeedDaemonReload") == "yes":
-        reasons.append("its unit file changed on disk")
+    reasons = ["its unit file changed on disk"] if properties.get("NeedDaemonReload") == "yes" else []
     container_name = name.rsplit(".", 1)[0]
     record = f"/run/{container_name}/{RECORD}"
     try:

@@ -9,7 +9,7 @@ short_description: Networks, directories and files of many services, in one call
 description:
   - Compares first, then writes each file beside its place and renames it, so that no reader ever sees half of it.
   - Reloads systemd once where a unit file changed.
-  - The content of a file marked C(secret) is never part of a result or a diff.
+  - The content of a file that holds secrets is never part of a result, a diff or the server's own log.
 options:
   networks:
     description: Docker networks that have to exist. One that is there is left as it is.
@@ -37,11 +37,16 @@ options:
     default: []
     suboptions:
       path: {description: Absolute path., type: path, required: true}
-      content: {description: The whole content., type: str, required: true}
+      content: {description: The whole content; of a file that holds secrets it stands in C(secrets)., type: str}
       owner: {description: Name or number of the owner., type: str, default: root}
       group: {description: Name or number of the group., type: str, default: root}
       mode: {description: Mode in octal., type: str, default: "0640"}
-      secret: {description: Whether the content must not be shown., type: bool, default: true}
+  secrets:
+    description: >-
+      Path to content of those files that hold secrets. A module logs what it is called with on the server and masks
+      parameters as a whole, not what is inside of them; so these stand in one of their own.
+    type: dict
+    default: {}
   absent:
     description: Files to remove.
     type: list
@@ -56,7 +61,9 @@ EXAMPLES = r"""
     directories:
       - {path: /mash/valkey, owner: mash, group: mash}
     files:
-      - {path: /mash/valkey/env, content: "TZ=UTC\n", owner: mash, group: mash}
+      - {path: /mash/valkey/env, owner: mash, group: mash}
+    secrets:
+      /mash/valkey/env: "TZ=UTC\n"
 """
 
 RETURN = r"""
@@ -208,11 +215,10 @@ def main():
                 "options": {
                     **owned,
                     "mode": {"type": "str", "default": "0640"},
-                    # The whole content is the masked value, so that masking never touches other messages.
-                    "content": {"type": "str", "required": True, "no_log": True},
-                    "secret": {"type": "bool", "default": True},
+                    "content": {"type": "str"},
                 },
             },
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
             "absent": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
@@ -230,7 +236,11 @@ def main():
         for entry in module.params["directories"]:
             if make_directory(entry, change):
                 result["directories"].append(entry["path"])
+        secrets = module.params["secrets"]
         for entry in module.params["files"]:
+            entry["secret"] = entry["path"] in secrets
+            if entry["secret"]:
+                entry["content"] = secrets[entry["path"]]
             before = None if entry["secret"] else current_content(entry["path"])
             if write_file(entry, change):
                 result["files"].append(entry["path"])

@@ -72,6 +72,9 @@ FINAL = (
 )
 
 
+STATES = ("done", "running", "waiting", "idle")
+
+
 class Job:
     """One pull or build: a shell of its own that survives this call, its output and its exit status in files."""
 
@@ -137,7 +140,7 @@ class Job:
 
 
 def settle(job, docker):
-    """'done', 'running', 'idle' or the reason why there is no use in another try."""
+    """'done', 'running', 'waiting', 'idle' or the reason why there is no use in another try."""
     if job.running():
         return "running"
     status = job.read("status")
@@ -154,7 +157,8 @@ def settle(job, docker):
         job.clean()
         verb = "built" if job.image.get("dockerfile") else "pulled"
         return f"{job.reference} cannot be {verb} (tried {tries}x). Docker says: {lines}"
-    return "idle"
+    # A registry or a line that is down needs some time: 2, 4 and 8 s before the second, third and fourth try.
+    return "waiting" if time.time() < os.path.getmtime(job.path("status")) + 2**tries else "idle"
 
 
 def main():
@@ -182,8 +186,8 @@ def main():
     while jobs:
         states = {job: settle(job, docker) for job in jobs}
         done += [job.reference for job, state in states.items() if state == "done"]
-        problems += [state for state in states.values() if state not in ("done", "running", "idle")]
-        jobs = [job for job, state in states.items() if state in ("running", "idle")]
+        problems += [state for state in states.values() if state not in STATES]
+        jobs = [job for job, state in states.items() if state in STATES[1:]]
         free = module.params["parallel"] - sum(1 for state in states.values() if state == "running")
         if not problems:
             for job in [job for job in jobs if states[job] == "idle"][: max(0, free)]:

@@ -25,6 +25,10 @@ options:
     type: list
     elements: path
     default: []
+  digest_key:
+    description: Key of the checksums of files, so that they say nothing about what the files hold.
+    type: str
+    required: true
   postgres_data_path:
     description: Data directory of Postgres, to read the major version in it.
     type: path
@@ -39,6 +43,7 @@ EXAMPLES = r"""
   selfhosting.lago.server_probe:
     user_name: mash
     group_name: mash
+    digest_key: "{{ selfhosting_digest_key }}"
     config_paths: [/mash/lago]
 """
 
@@ -54,7 +59,6 @@ server:
 """
 
 import grp
-import hashlib
 import importlib.util
 import json
 import os
@@ -67,6 +71,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     Docker,
     docker_is_running,
+    keyed_digest,
     managed_units,
     run,
     unit_states,
@@ -132,7 +137,7 @@ def name_of(database, number):
         return str(number)
 
 
-def describe(path):
+def describe(path, key):
     status = os.lstat(path)
     entry = {
         "mode": format(stat.S_IMODE(status.st_mode), "04o"),
@@ -142,24 +147,24 @@ def describe(path):
     }
     if entry["kind"] == "file" and status.st_size <= LARGEST_FILE:
         with open(path, "rb") as file:
-            entry["sha256"] = hashlib.sha256(file.read()).hexdigest()
+            entry["digest"] = keyed_digest(key, file.read())
     return entry
 
 
-def walk(root, depth=0):
+def walk(root, key, depth=0):
     """Directories and files below a root, without the content of data directories."""
     if not os.path.isdir(root) or os.path.islink(root):
         return {}
-    found = {root: describe(root)}
+    found = {root: describe(root, key)}
     for name in sorted(os.listdir(root)):
         path = os.path.join(root, name)
         if os.path.isdir(path) and not os.path.islink(path):
             if name in DATA_DIRECTORIES or depth >= DEPTH:
-                found[path] = describe(path)
+                found[path] = describe(path, key)
             else:
-                found.update(walk(path, depth + 1))
+                found.update(walk(path, key, depth + 1))
         else:
-            found[path] = describe(path)
+            found[path] = describe(path, key)
     return found
 
 
@@ -213,6 +218,7 @@ def main():
             "user_name": {"type": "str", "required": True},
             "group_name": {"type": "str", "required": True},
             "config_paths": {"type": "list", "elements": "path", "default": []},
+            "digest_key": {"type": "str", "required": True, "no_log": True},
             "postgres_data_path": {"type": "path"},
             "records_path": {"type": "path"},
         },
@@ -227,10 +233,10 @@ def main():
     version = docker.get("/version") if running else None
     files = {}
     for root in parameters["config_paths"]:
-        files.update(walk(root))
+        files.update(walk(root, parameters["digest_key"]))
     for name in units:
         path = f"/etc/systemd/system/{name}"
-        files[path] = describe(path)
+        files[path] = describe(path, parameters["digest_key"])
     states = (
         unit_states(units, docker)
         if running

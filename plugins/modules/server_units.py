@@ -172,7 +172,7 @@ def main():
             changes = wanted_changes(states)
             off = [name for name, state in states.items() if state["loaded"] and not state["enabled"]]
             if not module.check_mode:
-                if any("its unit file changed on disk" in state["stale"] for state in states.values()):
+                if any(state["needs_reload"] for state in states.values()):
                     run(["systemctl", "daemon-reload"])
                 if off:
                     run(["systemctl", "enable", "--quiet", "--", *off])

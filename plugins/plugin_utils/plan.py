@@ -8,11 +8,10 @@ Nothing here talks to the server; the same plan is announced in check mode and c
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import typing as t
 
-from ..module_utils.engine import normal_reference
+from ..module_utils.engine import keyed_digest, normal_reference
 from .render import UNIT_DIRECTORY, Renderer
 
 
@@ -62,11 +61,11 @@ class Plan:
         return not any(self.changes.values())
 
 
-def differs(entry: dict, seen: dict | None, content: str | None = None) -> bool:
+def differs(entry: dict, seen: dict | None, digest: str | None = None) -> bool:
     """Whether a file or directory is not on the server as it should be."""
     if seen is None:
         return True
-    if content is not None and seen.get("sha256") != hashlib.sha256(content.encode()).hexdigest():
+    if digest is not None and seen.get("digest") != digest:
         return True
     return (seen["mode"], seen["owner"], seen["group"]) != (
         entry["mode"].rjust(4, "0"),
@@ -82,10 +81,10 @@ def unit_names(service: dict) -> list[str]:
     return [f"{service['name']}.timer" if service["kind"] == "timer" else f"{service['name']}.service"]
 
 
-def step_record(service: dict, identity: str) -> dict:
-    """What a step's success depends on; secrets go in as a checksum of all of them together."""
+def step_record(service: dict, identity: str, key: str) -> dict:
+    """What a step's success depends on; secrets go in as one keyed checksum of all of them together."""
     inputs = json.dumps([service["command"], service["inputs"], identity])
-    return {"image": service["image"], "inputs": hashlib.sha256(inputs.encode()).hexdigest()}
+    return {"image": service["image"], "inputs": keyed_digest(key, inputs.encode())}
 
 
 def is_recorded(record: dict, seen: dict | None, images: t.Mapping) -> bool:
@@ -95,9 +94,10 @@ def is_recorded(record: dict, seen: dict | None, images: t.Mapping) -> bool:
     return seen.get("image_id") == images.get(normal_reference(record["image"]))
 
 
-def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, records_path: str) -> Plan:
+def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -> Plan:
     """The plan of one enabled product for one server."""
     services, plan = product.services(), Plan()
+    records_path = f"{renderer.engine_path}/records"
     owner = {key: str(value) for key, value in product.owner().items()}
     images, units_seen, files_seen = server["images"], server["units"], server["files"]
 
@@ -124,7 +124,11 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, records_pat
             files[file["path"]] = file
             if service["phase"] == "gate":
                 staged.add(file["path"])
-    changed = {path: file for path, file in files.items() if differs(file, files_seen.get(path), file["content"])}
+    changed = {
+        path: file
+        for path, file in files.items()
+        if differs(file, files_seen.get(path), keyed_digest(key, file["content"].encode()))
+    }
     program = renderer.ready_program()["path"]
     plan.stage_files = [file for path, file in changed.items() if path in staged or path == program]
     plan.swap_files = [file for path, file in changed.items() if path not in staged and path != program]
@@ -133,7 +137,7 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, records_pat
     for service in services:
         record_path = f"{records_path}/{service['name']}.json"
         if service["kind"] == "one-shot" and service["phase"] in ("gate", "after"):
-            record = step_record(service, server.get("postgres_data", "") if service["phase"] == "after" else "")
+            record = step_record(service, server["postgres_data"] if service["phase"] == "after" else "", key)
             if not is_recorded(record, server["records"].get(service["name"]), images):
                 step = Step(f"{service['name']}.service", service["image"], {"path": record_path, "content": record})
                 (plan.gates if service["phase"] == "gate" else plan.after).append(step)

@@ -1,0 +1,40 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Documentation only: the work is done by the action of this name, on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Find everything that is wrong with a host's variables before anything is changed
+description:
+  - Evaluates the checks (C(checks.yml)) of the role C(base) and of every enabled product. Touches nothing and makes no
+    remote execution.
+  - All problems are printed together, each with the variable, what was seen, what is allowed and what to do.
+options:
+  products:
+    description: Names of the roles whose checks are evaluated where the product is enabled.
+    type: list
+    elements: str
+    required: true
+  server:
+    description: What M(selfhosting.lago.server_probe) returned.
+    type: dict
+    required: true
+author: The selfhosting.lago authors
+"""
+
+EXAMPLES = r"""
+- name: Check all values
+  selfhosting.lago.preflight:
+    products: [postgres, lago]
+    server: "{{ selfhosting_server }}"
+"""
+
+RETURN = r"""
+problems:
+  description: One text each.
+  returned: always
+  type: list
+"""
