@@ -8,8 +8,6 @@ import argparse
 import json
 import os
 import sys
-import urllib.error
-import urllib.request
 
 from . import catalogue, engine, images, machine, registry, servers
 from .shell import TestbedError, say
@@ -80,15 +78,7 @@ def do_engine(_arguments: argparse.Namespace) -> None:
 
 
 def do_hub(_arguments: argparse.Namespace) -> int:
-    """It answers 401 to whoever does not say who he is."""
-    try:
-        urllib.request.urlopen("https://registry-1.docker.io/v2/", timeout=5).close()
-    except urllib.error.HTTPError as error:
-        answers = error.code == 401
-    except OSError:
-        answers = False
-    else:
-        answers = True
+    answers = registry.hub_answers()
     print("Docker Hub answers." if answers else "Docker Hub does not answer from here.")
     return 0 if answers else 1
 
@@ -134,6 +124,7 @@ def remove_shared() -> None:
         say("kept registry, network and images: in use by " + ", ".join(f"{one.run}/{one.name}" for one in others))
         return
     registry.remove()
+    registry.remove_network()
     images.remove_all()
     engine.stop()
 

@@ -155,8 +155,23 @@ def ids_in_registry(image: Image) -> set[str]:
         raise
 
 
+def hub_answers() -> bool:
+    """Docker Hub says 401 to whoever does not say who he is."""
+    try:
+        urllib.request.urlopen("https://registry-1.docker.io/v2/", timeout=5).close()
+    except urllib.error.HTTPError as error:
+        return error.code == 401
+    except OSError:
+        return False
+    return True
+
+
 def remove() -> None:
-    """The registry with its images, and the network when no server is left in it."""
-    docker("rm", "--force", REGISTRY, check=False)
+    """With its images."""
+    docker("rm", "--force", "--volumes", REGISTRY, check=False)
     docker("volume", "rm", "--force", VOLUME, check=False)
+
+
+def remove_network() -> None:
+    """Docker keeps it while a server is in it."""
     docker("network", "rm", NETWORK, check=False)

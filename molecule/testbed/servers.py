@@ -292,9 +292,17 @@ def print_journal(server: Server, lines: int = 60) -> None:
 def remove(run_id: str, names: list[str]) -> None:
     for server in list_servers(run_id):
         if not names or server.name in names:
+            end_connections(run_id, server)
             docker("rm", "--force", "--volumes", server.container)
             say(f"removed server {server.name}")
     write_ssh_config(run_id)
+
+
+def end_connections(run_id: str, server: Server) -> None:
+    """The process that keeps a connection open for the next command would outlive its server."""
+    config = state_directory() / f"ssh_config.{run_id}"
+    if config.exists():
+        run("ssh", "-F", str(config), "-O", "exit", f"root@{server.address}", check=False)
 
 
 def write_ssh_config(run_id: str) -> Path:

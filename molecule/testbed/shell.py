@@ -20,6 +20,8 @@ IMAGES = REPOSITORY / "molecule" / "images"
 LABEL = "selfhosting.lago.testbed"
 SHARED = "shared"
 
+program = "testbed"  # who speaks: bin/demo uses the test bed, too
+
 
 class TestbedError(Exception):
     """Something a user can read and act on."""
@@ -29,13 +31,17 @@ class TestbedError(Exception):
 
 def say(message: str) -> None:
     """Progress goes to standard error: standard output belongs to what was asked for."""
-    print(f"testbed: {message}", file=sys.stderr, flush=True)
+    print(f"{program}: {message}", file=sys.stderr, flush=True)
+
+
+def default_state_directory() -> Path:
+    """Keys, logs and pids; per user, so that several clones share one engine and its images."""
+    default = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "selfhosting-lago"
+    return Path(os.environ.get("TESTBED_STATE") or default)
 
 
 def state_directory() -> Path:
-    """Keys, logs and pids; per user, so that several clones share one engine and its images."""
-    default = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "selfhosting-lago"
-    directory = Path(os.environ.get("TESTBED_STATE") or default)
+    directory = default_state_directory()
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     return directory
 
