@@ -16,18 +16,20 @@ from .shell import TestbedError, apt_install, docker, run, say, state_directory
 
 START_SECONDS = 60
 STOP_SECONDS = 60
+UNITS = ["docker.socket", "docker.service", "containerd.service"]
 
 
 def ensure() -> None:
     """Use an engine that answers, else install and start one."""
     if answers():
         return
-    if not shutil.which("dockerd"):
+    installed = not shutil.which("dockerd")
+    if installed:
         install()
-    if answers():  # the package starts the engine where systemd runs
-        return
     if Path("/run/systemd/system").is_dir():
         run("systemctl", "start", "docker.service")
+        # Installing them has started both.
+        engine_note().write_text(json.dumps({"units": UNITS if installed else UNITS[:2]}))
     else:
         start_by_hand()
     if not answers():
@@ -120,19 +122,29 @@ def process_start(pid: int) -> str | None:
         return None
 
 
-def started_by_us() -> int | None:
+def started_by_us() -> bool:
     if not engine_note().exists():
-        return None
+        return False
     note = json.loads(engine_note().read_text())
-    alive = note["started"] is not None and process_start(note["pid"]) == note["started"]
-    return note["pid"] if alive else None
+    if "units" in note:
+        return answers()
+    return note["started"] is not None and process_start(note["pid"]) == note["started"]
 
 
 def stop() -> None:
-    """End the engine that was started by hand; one that was found is left alone."""
-    pid = started_by_us()
-    if pid is None:
+    """End the engine that was started here; one that was found is left alone."""
+    if not started_by_us():
         return
+    note = json.loads(engine_note().read_text())
+    if "units" in note:
+        say(f"stopping {', '.join(note['units'])}")
+        run("systemctl", "stop", *note["units"])
+    else:
+        end_process(note["pid"])
+    engine_note().unlink()
+
+
+def end_process(pid: int) -> None:
     say(f"ending dockerd (pid {pid})")
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
@@ -140,7 +152,6 @@ def stop() -> None:
         if time.monotonic() > deadline:
             raise TestbedError(f"dockerd (pid {pid}) does not end.")
         time.sleep(0.2)
-    engine_note().unlink()
 
 
 def is_zombie(pid: int) -> bool:

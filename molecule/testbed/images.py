@@ -83,11 +83,13 @@ def bootstrap(name: str) -> str:
         if not shutil.which("mmdebstrap"):
             apt_install("mmdebstrap", "debian-archive-keyring")
     started = time.monotonic()
+    outdated = identity(name)
     changes = [f"LABEL {LABEL}={SHARED}", f"LABEL {CONTENT}={content}", 'CMD ["bash"]']
     with tempfile.TemporaryDirectory() as directory:
         archive = str(Path(directory) / "root.tar")
         run("mmdebstrap", *BOOTSTRAP, release, archive)
         docker("import", *[f"--change={change}" for change in changes], archive, name)
+    discard(outdated)
     say(f"built {name} in {time.monotonic() - started:.0f} s")
     return content
 
@@ -99,6 +101,7 @@ def build_one(image: Image, base: Future[str], first: Future[str] | None) -> str
     if built_from(image.local_name) == content:
         return content
     started = time.monotonic()
+    outdated = identity(image.local_name)
     args = {"BASE": image.base} | image.args
     with tempfile.TemporaryDirectory() as directory:
         context = Path(directory) / "context"
@@ -114,8 +117,19 @@ def build_one(image: Image, base: Future[str], first: Future[str] | None) -> str
             f"--tag={image.local_name}",
             str(context),
         )
+    discard(outdated)
     say(f"built {image.local_name} in {time.monotonic() - started:.0f} s")
     return content
+
+
+def identity(name: str) -> str | None:
+    return docker("image", "inspect", "--format", "{{.Id}}", name, check=False) or None
+
+
+def discard(image_id: str | None) -> None:
+    """Free the disk of an image that lost its name; Docker keeps it while a container or another image needs it."""
+    if image_id:
+        docker("image", "rm", image_id, check=False)
 
 
 def built_from(name: str) -> str | None:
