@@ -101,18 +101,21 @@ def docker_is_running():
 
 
 def normal_reference(reference):
-    """A reference as Docker lists it: without default registry and library namespace, with a tag or a digest."""
+    """A reference as Docker lists it: without default registry and library namespace, with a tag or a digest.
+
+    Where both are given, the digest alone decides.
+    """
     name, at, digest = reference.partition("@")
     for prefix in ("docker.io/", "index.docker.io/"):
         if name.startswith(prefix):
             name = name[len(prefix) :]
     if name.startswith("library/"):
         name = name[len("library/") :]
-    path, slash, last = name.rpartition("/")
+    registry, slash, last = name.rpartition("/")
+    base, colon, tag = last.partition(":")
     if at:
-        # Where both are given the digest decides, and Docker lists it without the tag.
-        return path + slash + last.partition(":")[0] + at + digest
-    return name if ":" in last else f"{name}:latest"
+        return f"{registry}{slash}{base}@{digest}"
+    return f"{registry}{slash}{base}:{tag if colon else 'latest'}"
 
 
 def run(command, check=True, timeout=None, stdin=None):

@@ -115,11 +115,13 @@ class Product:
 
     @classmethod
     def load(cls, name: str, loader: DataLoader, templar: Templar, variables: t.Mapping) -> Product:
-        path = role_path(name)
-        data = loader.load_from_file(os.path.join(path, "product.yml"), trusted_as_template=True)
-        if os.path.exists(os.path.join(path, "checks.yml")):
-            data = {**data, "checks": loader.load_from_file(os.path.join(path, "checks.yml"), trusted_as_template=True)}
-        families = loader.load_from_file(FAMILIES, trusted_as_template=True)
+
+        def load(file: str) -> t.Any:
+            path = os.path.join(role_path(name), file)
+            return loader.load_from_file(path, trusted_as_template=True) if os.path.exists(path) else None
+
+        data = {**load("product.yml"), "checks": load("checks.yml") or []}
+        families = {**loader.load_from_file(FAMILIES, trusted_as_template=True), **(load("families.yml") or {})}
         expanded = family_variables(families, data.get("families", []))
         expanded.update(data.get("variables", {}))
         # What the user, the wiring or the role's defaults set wins over the family.
