@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 
 OWNED = {
     "owner": {"type": "str"},
@@ -128,5 +129,7 @@ def validated(kind: str, specification: dict, entry: dict) -> dict[str, t.Any]:
     result = ArgumentSpecValidator(specification).validate(entry)
     if result.error_messages:
         name = entry.get("name") or entry.get("path") or "without a name"
-        raise DefinitionError("\n".join(f"{kind} {name}: {message}" for message in result.error_messages))
+        # Of what is unknown the message is the bare name.
+        messages = [f"{'unknown: ' * isinstance(error, UnsupportedError)}{error.msg}" for error in result.errors]
+        raise DefinitionError("\n".join(f"{kind} {name}: {message}" for message in messages))
     return result.validated_parameters
