@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import time
+import urllib.request
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,7 +40,7 @@ def docker(*arguments, check=True, **options):
     return done
 
 
-def eventually(function, seconds=30, every=0.1):
+def eventually(function, seconds=60, every=0.4):
     """The first true answer; errors count as no answer."""
     end, error = time.monotonic() + seconds, None
     while time.monotonic() < end:
@@ -78,7 +79,7 @@ class Container:
         docker("kill", f"--signal={signal}", self.id)
 
     def stop(self, limit=35):
-        """Seconds it took, and the exit code."""
+        """Seconds it took, and the exit code: 137 if it did not end within the limit."""
         start = time.monotonic()
         docker("stop", f"--time={limit}", self.id)
         return time.monotonic() - start, self.state()["ExitCode"]
@@ -137,8 +138,8 @@ class Bed:
     def redis(self, *command):
         return self.valkey.execute("valkey-cli", "--no-auth-warning", "-a", "pw", *command).strip()
 
-    def ready(self, container, port, path="/health", seconds=60):
-        eventually(lambda: container.execute("curl", "-fsS", f"http://localhost:{port}{path}"), seconds)
+    def ready(self, container, port, path="/health", seconds=120):
+        eventually(lambda: urllib.request.urlopen(container.url(port) + path, timeout=5).status == 200, seconds)
         return container
 
 

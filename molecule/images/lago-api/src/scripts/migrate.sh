@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 set -e
 # Before v1.52 the database is always created, which a role without that right, or a pooler, refuses.
-if [[ "$(cat LAGO_VERSION)" < v1.52 ]] || ! rails runner 'ActiveRecord::Base.connection.execute("SELECT 1")' 2>/dev/null; then
+if [[ "$(cat LAGO_VERSION)" < v1.52 ]] || ! rails standin:database_answers 2>/dev/null; then
   rails db:create
 fi
 rails db:migrate
