@@ -15,8 +15,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from .catalogue import DEBIAN, Image
-from .shell import LABEL, SHARED, TestbedError, apt_install, docker, lock, run, say, state_directory
+from .shell import LABEL, TestbedError, apt_install, docker, lock, run, say, state_directory
 
+# Images carry this label only: containers inherit the labels of their image, and are not all the test bed's.
 CONTENT = f"{LABEL}.content"
 PARALLEL = 2  # builds mostly wait for packages; more of them only fight for two cores
 
@@ -84,7 +85,7 @@ def bootstrap(name: str) -> str:
             apt_install("mmdebstrap", "debian-archive-keyring")
     started = time.monotonic()
     outdated = identity(name)
-    changes = [f"LABEL {LABEL}={SHARED}", f"LABEL {CONTENT}={content}", 'CMD ["bash"]']
+    changes = [f"LABEL {CONTENT}={content}", 'CMD ["bash"]']
     with tempfile.TemporaryDirectory() as directory:
         archive = str(Path(directory) / "root.tar")
         run("mmdebstrap", *BOOTSTRAP, release, archive)
@@ -112,7 +113,7 @@ def build_one(image: Image, base: Future[str], first: Future[str] | None) -> str
             "build",
             "--quiet",
             *[f"--build-arg={key}={value}" for key, value in args.items()],
-            f"--label={LABEL}={SHARED}",
+            "--force-rm",
             f"--label={CONTENT}={content}",
             f"--tag={image.local_name}",
             str(context),
@@ -172,7 +173,7 @@ def unpack_programs(archive: Path, target: Path) -> None:
 
 def remove_all() -> None:
     """Every image of ours, whatever its tag."""
-    found = docker("image", "ls", "--quiet", "--filter", f"label={LABEL}={SHARED}").split()
+    found = docker("image", "ls", "--quiet", "--filter", f"label={CONTENT}").split()
     if found:
         # An image with children goes when they are gone: Docker refuses it before, so it is asked again.
         for _attempt in range(3):

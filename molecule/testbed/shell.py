@@ -16,7 +16,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGES = REPOSITORY / "molecule" / "images"
 
-# Whatever the test bed makes carries this label: the run's name, or "shared" for what all runs use.
+# Containers, networks and volumes of the test bed carry this label: the run's name, or "shared" for what all runs use.
 LABEL = "selfhosting.lago.testbed"
 SHARED = "shared"
 
