@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 from .catalogue import DEBIAN
 from .servers import CAPABILITIES
-from .shell import LABEL, REPOSITORY, TestbedError, docker, say
+from .shell import LABEL, REPOSITORY, docker, run, say
 
 CHECKOUT = "/root/lago"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -58,10 +59,8 @@ def trust_what_this_machine_trusts(container: str) -> None:
 
 
 def check_out(container: str) -> None:
-    """What is committed, and nothing that only this clone has."""
-    with subprocess.Popen(
-        ["git", "-C", str(REPOSITORY), "archive", "--prefix=lago/", "HEAD"], stdout=subprocess.PIPE
-    ) as archive:
-        subprocess.run(["docker", "cp", "-", f"{container}:/root/"], stdin=archive.stdout, check=True)
-    if archive.returncode != 0:
-        raise TestbedError("git archive failed.")
+    """A clone as a user makes it: what is committed, and nothing that only this clone has."""
+    with tempfile.TemporaryDirectory() as directory:
+        clone = Path(directory) / Path(CHECKOUT).name
+        run("git", "clone", "--quiet", "--depth=1", f"file://{REPOSITORY}", str(clone))
+        docker("cp", str(clone), f"{container}:{Path(CHECKOUT).parent}")
