@@ -40,7 +40,7 @@ SERVER = {
     "files": {},
     "records": {},
     "postgres_major": "",
-    "postgres_data": "",
+    "postgres_database": "",
     "listening": [22],
     "time_synchronised": True,
     "python_apt": False,

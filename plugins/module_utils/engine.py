@@ -153,6 +153,15 @@ def keyed_digest(key, content):
     return hmac.new(key.encode(), content, hashlib.sha256).hexdigest()
 
 
+def database_system(data_path):
+    """Which Postgres database it is: initdb writes a number of its own at the beginning of pg_control."""
+    try:
+        with open(os.path.join(data_path or "/nonexistent", "global", "pg_control"), "rb") as file:
+            return file.read(8).hex()
+    except OSError:
+        return ""
+
+
 def sha256(path):
     try:
         with open(path, "rb") as file:

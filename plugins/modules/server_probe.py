@@ -51,7 +51,7 @@ RETURN = r"""
 server:
   description: >-
     C(distribution), C(version), C(architecture) (amd64, arm64, arm32 or the kernel's name), C(memory_kb), C(disk)
-    (free bytes of the base path's file system), C(machine_id), C(user) (C(uid), C(gid) or empty), C(docker)
+    (free bytes of the base path's file system), C(machine) (which server it is), C(user) (C(uid), C(gid) or empty), C(docker)
     (C(installed), C(running), C(version)), C(images), C(networks), C(units), C(files), C(records),
     C(postgres_major), C(listening), C(time_synchronised), C(python_apt).
   returned: always
@@ -70,6 +70,7 @@ import stat
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     Docker,
+    database_system,
     docker_is_running,
     keyed_digest,
     managed_units,
@@ -203,15 +204,6 @@ def records(path):
     return found
 
 
-def birth(path):
-    """Which file it is: a data directory that was made anew has another one."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return ""
-    return f"{status.st_dev}:{status.st_ino}"
-
-
 def main():
     module = AnsibleModule(
         argument_spec={
@@ -253,7 +245,8 @@ def main():
             "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
             "memory_kb": memory_kb(),
             "disk_free_bytes": free_bytes((parameters["config_paths"] or ["/"])[0]),
-            "machine_id": read_line("/etc/machine-id"),
+            # Clones may share the first; containers share the second.
+            "machine": f"{read_line('/etc/machine-id')}/{read_line('/proc/sys/kernel/random/boot_id')}",
             "user": user_ids(parameters["user_name"], parameters["group_name"]),
             "docker": {
                 "installed": installed,
@@ -266,7 +259,7 @@ def main():
             "files": files,
             "records": records(parameters["records_path"]),
             "postgres_major": read_line(os.path.join(parameters["postgres_data_path"] or "/nonexistent", "PG_VERSION")),
-            "postgres_data": birth(os.path.join(parameters["postgres_data_path"] or "/nonexistent", "PG_VERSION")),
+            "postgres_database": database_system(parameters["postgres_data_path"]),
             "listening": listening(),
             "time_synchronised": time_synchronised(),
             "python_apt": importlib.util.find_spec("apt") is not None,

@@ -53,6 +53,7 @@ from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     UNIT_DIRECTORY,
     Docker,
     EngineError,
+    database_system,
     journal,
     normal_reference,
     run,
@@ -128,7 +129,8 @@ def run_step(module, units, record):
             units={},
         )
     if record:
-        content = dict(record["content"], image_id=Docker().image_ids().get(normal_reference(record["image"]), ""))
+        image_id = Docker().image_ids().get(normal_reference(record["image"]), "")
+        content = dict(record["content"], image_id=image_id, database=database_system(record["data_path"]))
         write_record({"path": record["path"], "content": content})
     return {name: {"action": "run", "reasons": []}}
 

@@ -81,15 +81,15 @@ def unit_names(service: dict) -> list[str]:
     return [f"{service['name']}.timer" if service["kind"] == "timer" else f"{service['name']}.service"]
 
 
-def step_record(service: dict, identity: str, key: str) -> dict:
+def step_record(service: dict, key: str) -> dict:
     """What a step's success depends on; secrets go in as one keyed checksum of all of them together."""
-    inputs = json.dumps([service["command"], service["inputs"], identity])
+    inputs = json.dumps([service["command"], service["inputs"]])
     return {"image": service["image"], "inputs": keyed_digest(key, inputs.encode())}
 
 
-def is_recorded(record: dict, seen: dict | None, images: t.Mapping) -> bool:
-    """Whether the step succeeded before with the same inputs and the image that the reference names now."""
-    if not seen or {key: seen.get(key) for key in record} != record:
+def is_recorded(record: dict, seen: dict | None, images: t.Mapping, database: str) -> bool:
+    """Whether the step succeeded before: same database, same inputs, and the image that the reference names now."""
+    if not seen or {key: seen.get(key) for key in record} != record or seen.get("database") != database:
         return False
     return seen.get("image_id") == images.get(normal_reference(record["image"]))
 
@@ -137,10 +137,14 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
     for service in services:
         record_path = f"{records_path}/{service['name']}.json"
         if service["kind"] == "one-shot" and service["phase"] in ("gate", "after"):
-            record = step_record(service, server["postgres_data"] if service["phase"] == "after" else "", key)
-            if not is_recorded(record, server["records"].get(service["name"]), images):
-                step = Step(f"{service['name']}.service", service["image"], {"path": record_path, "content": record})
-                (plan.gates if service["phase"] == "gate" else plan.after).append(step)
+            after, record = service["phase"] == "after", step_record(service, key)
+            database = server["postgres_database"] if after else ""
+            if not is_recorded(record, server["records"].get(service["name"]), images, database):
+                # On the first run there is a database only when the step runs: the server says then which one it is.
+                data_path = product.evaluate("postgres_data_path") if after else ""
+                record = {"path": record_path, "content": record, "data_path": data_path}
+                step = Step(f"{service['name']}.service", service["image"], record)
+                (plan.after if after else plan.gates).append(step)
         for unit in unit_names(service):
             wanted_units.add(unit)
             plan.all_units[unit] = service["image"] if unit.endswith(".service") else ""
