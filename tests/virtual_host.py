@@ -186,9 +186,12 @@ def apply(plan, server, identifier, key):
         server["units"][unit].update(active=True, enabled=True, state="active/running", stale=[])
     for unit in plan.obsolete:
         del server["units"][unit]
+    if plan.after:
+        server["postgres_database"] = "7300000000000000001"
     for step in plan.gates + plan.after:
         name = step.unit.removesuffix(".service")
         server["records"][name] = {
             **step.record["content"],
             "image_id": server["images"][normal_reference(step.image)],
+            "database": server["postgres_database"] if step.record["data_path"] else "",
         }

@@ -1,0 +1,257 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The plan of a run, for real products against invented servers."""
+
+import functools
+
+import pytest
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import differs, removal_plan
+from virtual_host import PRODUCTS, VirtualHost, apply, merged
+
+LAGO = ["mash-lago-api-clock", "mash-lago-api-worker", "mash-lago-api", "mash-lago-front", "mash-lago-pdf"]
+PROCESSES = {"mash-lago-api-clock.service", "mash-lago-api-worker.service", "mash-lago-api.service"}
+NEW_VERSION = {"lago_version": "v1.52.2"}
+
+
+@functools.cache
+def installed():
+    return VirtualHost().installed(*PRODUCTS)
+
+
+def lago(change=None, server=None):
+    """The plan of Lago for a server where everything is installed, but for what the caller changes."""
+    return VirtualHost(change=change).plan("lago", merged(installed(), server))
+
+
+def names(files):
+    return {file["path"] for file in files}
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_on_an_empty_server_everything_is_new(product):
+    host = VirtualHost()
+    changes = host.plan(product).changes
+    assert changes["networks"]
+    assert changes["images"]
+    assert all(change == {"action": "start", "reasons": ["it is new"]} for change in units(changes).values())
+
+
+def units(changes):
+    return {unit: change for unit, change in changes["units"].items() if change["action"] != "run"}
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_an_unchanged_server_has_an_empty_plan(product):
+    plan = VirtualHost().plan(product, installed())
+    assert plan.empty, plan.changes
+    assert plan.changes == {"networks": [], "images": [], "directories": [], "files": [], "units": {}}
+
+
+def test_a_changed_shared_environment_restarts_those_that_read_it():
+    plan = lago({"lago_environment_variables_tz": "Europe/Berlin"})
+    assert plan.units == {
+        unit: {"action": "restart", "reasons": ["/mash/lago/api/env changed"]} for unit in sorted(PROCESSES)
+    }
+    assert names(plan.swap_files) == {"/mash/lago/api/env"}
+    assert names(plan.stage_files) == {"/mash/lago/migrate/env"}
+    assert plan.gates == []
+
+
+def test_a_changed_front_configuration_restarts_the_front_alone():
+    plan = lago({"lago_front_environment_variable_app_env": "staging"})
+    assert plan.units == {
+        "mash-lago-front.service": {"action": "restart", "reasons": ["/mash/lago/front/env-config.js changed"]}
+    }
+    assert names(plan.swap_files) == {"/mash/lago/front/env-config.js"}
+
+
+def test_changed_labels_restart_their_container_alone():
+    plan = lago({"lago_front_container_labels_additional_labels_custom": ["a=b"]})
+    assert list(plan.units) == ["mash-lago-front.service"]
+    assert plan.units["mash-lago-front.service"]["reasons"][0] == "/mash/lago/front/labels changed"
+
+
+def test_a_changed_unit_restarts_its_container_alone():
+    plan = lago({"lago_pdf_container_tmpfs_tmp_size": "1g"})
+    reasons = ["/etc/systemd/system/mash-lago-pdf.service changed"]
+    assert plan.units == {"mash-lago-pdf.service": {"action": "restart", "reasons": reasons}}
+
+
+def test_a_file_that_is_watched_restarts_nothing():
+    extension = "http: {middlewares: {mine: {compress: {}}}}"
+    plan = VirtualHost(change={"traefik_provider_configuration_extension_yaml": extension}).plan("traefik", installed())
+    assert plan.changes["files"] == ["/mash/traefik/config/dynamic/main.yml"]
+    assert plan.units == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ({"active": False, "state": "failed/failed"}, {"action": "start", "reasons": ["it is failed/failed"]}),
+        ({"enabled": False}, {"action": "enable", "reasons": ["it would not come up at boot"]}),
+        ({"stale": ["x is another image now"]}, {"action": "restart", "reasons": ["x is another image now"]}),
+        (
+            {"stale": ["its container is gone"], "enabled": False},
+            {"action": "restart", "reasons": ["its container is gone"]},
+        ),
+    ],
+)
+def test_state_of_a_unit(state, expected):
+    plan = lago(server={"units": {"mash-lago-api.service": state}})
+    assert plan.units == {"mash-lago-api.service": expected}
+    assert plan.changes["files"] == []
+
+
+def test_a_reason_is_given_once():
+    stale = {"units": {"mash-lago-front.service": {"stale": ["/mash/lago/front/env-config.js changed"]}}}
+    plan = lago({"lago_front_environment_variable_app_env": "staging"}, stale)
+    assert plan.units["mash-lago-front.service"]["reasons"] == ["/mash/lago/front/env-config.js changed"]
+
+
+def test_a_new_version_stages_the_migration_and_swaps_the_rest():
+    plan = lago(NEW_VERSION)
+    assert plan.changes["images"] == ["docker.io/getlago/api:v1.52.2", "docker.io/getlago/front:v1.52.2"]
+    assert [step.unit for step in plan.gates] == ["mash-lago-migrate.service"]
+    assert names(plan.stage_files) == {"/etc/systemd/system/mash-lago-migrate.service"}
+    assert names(plan.swap_files) == {
+        f"/etc/systemd/system/mash-lago-{name}.service" for name in ("api", "api-worker", "api-clock", "front")
+    }
+    assert plan.units.keys() == PROCESSES | {"mash-lago-front.service"}
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize("change", [{}, NEW_VERSION, {"mash_playbook_generic_secret_key": "another"}])
+def test_what_is_staged_is_read_by_nothing_that_runs(product, change):
+    host = VirtualHost(change=change)
+    for server in (host.empty_server(), installed()):
+        staged = names(host.plan(product, server).stage_files)
+        files = host.rendered(product)
+        for service in host.product(product).services():
+            if service["phase"] == "gate":
+                continue
+            unit = files[f"/etc/systemd/system/{service['name']}.service"]["content"]
+            read = [f"/etc/systemd/system/{service['name']}.service", *words_of_paths(unit)]
+            assert not staged & set(read)
+            mounted = [mount["source"] for mount in service["mounts"] if mount["source"]]
+            assert not [path for path in staged for source in mounted if f"{path}/".startswith(f"{source}/")]
+
+
+def words_of_paths(unit):
+    """Every path in a unit but that of the program that waits, which nothing running reads."""
+    separated = unit.replace("=", " ").replace(",", " ").split()
+    return [word for word in separated if word.startswith("/") and not word.endswith("/container-ready")]
+
+
+@pytest.mark.parametrize(
+    ("change", "record"),
+    [
+        (None, None),
+        (NEW_VERSION, {}),
+        ({"lago_database_hostname": "other.example.com"}, {}),
+        ({"lago_migrate_environment_variable_lago_create_org": True}, {}),
+        (None, {"image_id": "sha256:of the image that this tag was before"}),
+        (None, {"inputs": "of another database"}),
+    ],
+)
+def test_the_gate_runs(change, record):
+    server = installed()
+    records = dict(server["records"])
+    records["mash-lago-migrate"] = record and {**records["mash-lago-migrate"], **record}
+    if record == {}:
+        records = server["records"]
+    plan = VirtualHost(change=change).plan("lago", {**server, "records": records})
+    assert [step.unit for step in plan.gates] == ["mash-lago-migrate.service"]
+    assert plan.gates[0].record["path"] == "/mash/selfhosting-lago/records/mash-lago-migrate.json"
+    assert not plan.empty
+
+
+def test_the_gate_does_not_run_for_what_the_migration_does_not_depend_on():
+    assert lago({"lago_environment_variables_tz": "Europe/Berlin"}).gates == []
+
+
+def test_a_record_holds_no_secret():
+    change = {"lago_database_password": "swordfish"}
+    (gate,) = lago(change).gates
+    assert "swordfish" not in str(gate.record)
+
+
+def test_another_database_runs_what_follows_postgres():
+    postgres = VirtualHost().plan("postgres", merged(installed(), {"postgres_database": "another"}))
+    assert [step.unit for step in postgres.after] == ["mash-postgres-databases.service"]
+    assert postgres.units == {}
+
+
+def test_a_run_that_died_after_the_gate_is_completed():
+    host = VirtualHost(change=NEW_VERSION)
+    server = merged(installed(), {})
+    plan = host.plan("lago", server)
+    half = type(plan)(images=plan.images, stage_files=plan.stage_files, gates=plan.gates, all_units={})
+    apply(half, server, "mash-lago", host.key)
+    rest = host.plan("lago", server)
+    assert rest.gates == rest.stage_files == rest.images == []
+    assert rest.swap_files == plan.swap_files
+    assert rest.units == plan.units
+
+
+@pytest.mark.parametrize("change", [NEW_VERSION, {"lago_hostname": "new.example.com"}, {"lago_enabled": True}])
+def test_what_was_carried_out_is_not_planned_again(change):
+    host = VirtualHost(change=change)
+    server = merged(installed(), {})
+    apply(host.plan("lago", server), server, "mash-lago", host.key)
+    assert host.plan("lago", server).empty
+
+
+def test_units_that_nothing_asks_for_any_more():
+    old = {"mash-lago-old.service": {**installed()["units"]["mash-lago-api.service"]}}
+    other = {"other.service": {**old["mash-lago-old.service"], "product": "mash-valkey"}}
+    assert lago(server={"units": {**old, **other}}).obsolete == ["mash-lago-old.service"]
+
+
+def test_a_product_that_is_switched_off_loses_its_units():
+    plan = removal_plan("mash-lago", installed())
+    assert plan.obsolete == sorted(f"{name}.service" for name in [*LAGO, "mash-lago-migrate"])
+    assert plan.changes["units"]["mash-lago-api.service"]["action"] == "remove"
+    assert plan.changes["files"] == []
+    assert removal_plan("mash-nothing", installed()).empty
+
+
+@pytest.mark.parametrize("seen", [{"mode": "0755"}, {"owner": "root"}, {"group": "1000"}])
+def test_directories(seen):
+    plan = lago(server={"files": {"/mash/lago/data": seen}})
+    assert plan.changes["directories"] == ["/mash/lago/data"]
+    assert plan.changes["units"] == {}
+
+
+@pytest.mark.parametrize("seen", [{"mode": "0644"}, {"owner": "root"}, {"digest": "x"}])
+def test_files(seen):
+    plan = lago(server={"files": {"/mash/lago/front/labels": seen}})
+    assert plan.changes["files"] == ["/mash/lago/front/labels"]
+
+
+def test_a_network_and_an_image_that_are_gone():
+    server = merged(installed(), {})
+    server["networks"].remove("mash-lago-pdf")
+    del server["images"]["getlago/lago-gotenberg:8.15"]
+    plan = VirtualHost().plan("lago", server)
+    assert plan.networks == [{"name": "mash-lago-pdf", "internal": True, "ipv6": False}]
+    assert plan.changes["images"] == ["docker.io/getlago/lago-gotenberg:8.15"]
+
+
+def test_changes_hold_no_content():
+    plan = VirtualHost().plan("lago")
+    secret = VirtualHost().evaluate("lago_database_password")
+    assert any(secret in file["content"] for file in plan.swap_files)
+    assert secret not in str(plan.changes)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (None, True),
+        ({"mode": "0640", "owner": "mash", "group": "mash", "digest": "d"}, False),
+        ({"mode": "0640", "owner": "mash", "group": "mash"}, True),
+        ({"mode": "1640", "owner": "mash", "group": "mash", "digest": "d"}, True),
+    ],
+)
+def test_differs(seen, expected):
+    assert differs({"mode": "640", "owner": "mash", "group": "mash"}, seen, "d") is expected

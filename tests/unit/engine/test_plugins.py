@@ -1,0 +1,188 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Filters, tests and the texts of other languages."""
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+from ansible_collections.selfhosting.lago.plugins.filter import filters
+from ansible_collections.selfhosting.lago.plugins.plugin_utils import text, versions
+from ansible_collections.selfhosting.lago.plugins.test import tests
+from virtual_host import VirtualHost
+
+PATHS = [
+    {"path": "/api/", "match": "prefix"},
+    {"path": "/graphql", "match": "exact"},
+    {"path": "/files/", "match": "prefix", "methods": ["GET", "HEAD"]},
+]
+GATES = [
+    {"since": "v1.16.0", "command": ["old"], "create_organization": ["seed"]},
+    {"since": "v1.52.0", "command": ["new"]},
+]
+
+
+@pytest.mark.parametrize(
+    ("paths", "prefix", "expected"),
+    [
+        (PATHS[:1], "", "(PathPrefix(`/api/`))"),
+        (PATHS[:2], "/api", "(PathPrefix(`/api/api/`) || Path(`/api/graphql`))"),
+        (PATHS[2:], "", "((PathPrefix(`/files/`) && (Method(`GET`) || Method(`HEAD`))))"),
+    ],
+)
+def test_traefik_path_rule(paths, prefix, expected):
+    assert filters.traefik_path_rule(paths, prefix) == expected
+
+
+def test_a_rule_without_paths_would_match_nothing_or_everything():
+    with pytest.raises(AnsibleFilterError):
+        filters.traefik_path_rule([])
+
+
+def test_traefik_headers():
+    assert filters.traefik_headers({"A": "1", "B": ""}, {"C": "2", "D": None}) == {
+        "headers.customRequestHeaders.A": "1",
+        "headers.customResponseHeaders.C": "2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((8388608, 1, 4), 2048),
+        ((8388608, 3, 4), 6144),
+        ((67108864, 1, 16, 2048), 2048),
+        ((100, 1, 4), 1),
+        (("2048", 1, 1), 2),
+    ],
+)
+def test_memory(arguments, expected):
+    assert filters.memory_kb_as_mb(*arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "create", "expected"),
+    [
+        ("v1.16.0", False, ["old"]),
+        ("v1.51.9", True, ["old", "seed"]),
+        ("v1.52.0", True, ["new"]),
+        ("v1.100.0-rc1", False, ["new"]),
+    ],
+)
+def test_gate_command(version, create, expected):
+    assert filters.gate_command(GATES, version, create) == expected
+
+
+def test_no_gate_command_is_known():
+    with pytest.raises(AnsibleFilterError, match=r"v1\.15\.0"):
+        filters.gate_command(GATES, "v1.15.0", False)
+
+
+@pytest.mark.parametrize(
+    ("version", "since"),
+    [
+        ("v1.16.0", "db:migrate"),
+        ("v1.41.0", "db:migrate"),
+        ("v1.41.1", "roles:seed_predefined"),
+        ("v1.52.1", "migrate.sh"),
+    ],
+)
+def test_gate_commands_of_lago(version, since):
+    host = VirtualHost()
+    command = " ".join(filters.gate_command(host.variables["lago_gate_commands"], version, False))
+    assert since in command
+    assert "db:create" not in command
+    assert ("roles:seed_predefined" in command) == (since == "roles:seed_predefined")
+
+
+def test_container_mounts():
+    volumes = [
+        {"type": "bind", "src": "/a", "dst": "/b", "options": "readonly"},
+        {"type": "tmpfs", "dst": "/c"},
+    ]
+    assert filters.container_mounts(volumes) == [
+        {"raw": "type=bind,src=/a,dst=/b,readonly"},
+        {"raw": "type=tmpfs,dst=/c"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("a/b:c@d", "a%2Fb%3Ac%40d"), ("p%ss w", "p%25ss%20w"), (12, "12"), ("ü", "%C3%BC")]
+)
+def test_percent_encode(value, expected):
+    assert text.percent_encode(value) == expected
+
+
+def test_sql():
+    assert text.sql_literal("it's \\ok") == "'it''s \\ok'"
+    assert text.sql_identifier('a"b') == '"a""b"'
+
+
+@pytest.mark.parametrize(("value", "expected"), [("a'b<&", '"a\'b<&"'), ('q"b\\', '"q\\"b\\\\"')])
+def test_double_quoted(value, expected):
+    assert text.double_quoted(value) == expected
+
+
+def test_yaml_with():
+    merged = text.yaml_with({"a": {"b": 1, "c": [1]}, "d": "x"}, "a: {c: [2], e: 3}\nd: null")
+    assert yaml.safe_load(merged) == {"a": {"b": 1, "c": [2], "e": 3}, "d": None}
+    assert text.yaml_with({"b": 1, "a": 2}) == "b: 1\na: 2\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("v1.52.1", (1, 52, 1)), ("1.52.1", (1, 52, 1)), ("v1.53.0-broken", (1, 53, 0)), ("v10.0.0", (10, 0, 0))],
+)
+def test_versions(value, expected):
+    assert versions.lago_version(value) == expected
+
+
+@pytest.mark.parametrize("value", ["", "latest", "v1.52", "v1.52.1.2", "v1.52.x", "v1.52.1\n", None, 1.52, "v1.52.1 "])
+def test_what_is_no_version(value):
+    with pytest.raises(ValueError, match=r"expected something like v1\.52\.1"):
+        versions.lago_version(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "lowest", "expected"),
+    [
+        ("v1.16.0", "v1.16.0", True),
+        ("v1.15.99", "v1.16.0", False),
+        ("v1.100.0", "v1.16.0", True),
+        ("x", "v1.16.0", False),
+    ],
+)
+def test_lago_version_from(value, lowest, expected):
+    assert tests.lago_version_from(value, lowest) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "highest", "expected"),
+    [
+        ("v1.52.9", "v1.52.1", True),
+        ("v1.53.0", "v1.52.1", False),
+        ("v2.0.0", "v1.52.1", False),
+        ("x", "v1.52.1", False),
+    ],
+)
+def test_lago_version_up_to(value, highest, expected):
+    assert tests.lago_version_up_to(value, highest) is expected
+
+
+@pytest.mark.parametrize(
+    "value", ["a", "lago.example.com", "LAGO.example.com", "xn--bcher-kva.example", "1.2.3.4", "a" * 63]
+)
+def test_hostname(value):
+    assert tests.hostname(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", None, True, 5, "a b", "a.", ".a", "-a", "a-", "a_b", "a:1", "http://a", "a\n", "a" * 64, "a." * 127 + "aa"],
+)
+def test_what_is_no_hostname(value):
+    assert not tests.hostname(value)
+
+
+def test_all_are_offered():
+    assert set(filters.FilterModule().filters()) >= {"traefik_path_rule", "gate_command", "container_mounts"}
+    assert set(tests.TestModule().tests()) == {"hostname", "lago_version_from", "lago_version_up_to", "rsa_private_key"}
