@@ -81,9 +81,9 @@ def ansible_variables(name):
     """What Ansible gives to the tasks of playbooks/setup.yml for a host of the inventory."""
     inventory = InventoryManager(loader=LOADER, sources=[str(INVENTORY / "hosts")])
     manager = VariableManager(loader=LOADER, inventory=inventory)
-    (play,) = Playbook.load(
-        str(REPOSITORY / "playbooks" / "setup.yml"), variable_manager=manager, loader=LOADER
-    ).get_plays()
+    playbook = str(REPOSITORY / "playbooks" / "setup.yml")
+    plays = Playbook.load(playbook, variable_manager=manager, loader=LOADER).get_plays()
+    play = max(plays, key=lambda play: len(play.get_roles()))
     variables = manager.get_vars(play=play, host=inventory.get_host(name))
     return {**variables, "ansible_run_tags": ["all"]}
 
