@@ -54,6 +54,30 @@ def gate_command(table: t.Iterable[t.Mapping], version: str, create_organization
     return row["command"] + (row.get("create_organization", []) if create_organization else [])
 
 
+def same_machine(hosts: t.Iterable[str], hostvars: t.Mapping, machine: str) -> list[str]:
+    """Those of the hosts that the probe found to be this machine."""
+    return [
+        host
+        for host in hosts
+        if (hostvars[host].get("selfhosting_probe") or {}).get("server", {}).get("machine") == machine
+    ]
+
+
+def _wave(hostvars: t.Mapping, host: str) -> int:
+    return int(hostvars[host].get("selfhosting_wave", 0))
+
+
+def in_waves(hosts: t.Iterable[str], hostvars: t.Mapping) -> list[str]:
+    """The hosts with the earlier waves first."""
+    return sorted(hosts, key=lambda host: _wave(hostvars, host))
+
+
+def wave_sizes(hosts: t.Iterable[str], hostvars: t.Mapping) -> list[int]:
+    """How many hosts each wave has, for a play's `serial`."""
+    numbers = [_wave(hostvars, host) for host in hosts]
+    return [numbers.count(number) for number in sorted(set(numbers))] or [1]
+
+
 def container_mounts(volumes: t.Iterable[t.Mapping]) -> list[dict]:
     """MASH's additional volumes (type, src, dst, options) as mounts of an entry."""
     mounts = []
@@ -70,10 +94,13 @@ class FilterModule:
         return {
             "container_mounts": container_mounts,
             "gate_command": gate_command,
+            "in_waves": in_waves,
             "memory_kb_as_mb": memory_kb_as_mb,
             "percent_encode": percent_encode,
+            "same_machine": same_machine,
             "sql_identifier": sql_identifier,
             "sql_literal": sql_literal,
             "traefik_headers": traefik_headers,
             "traefik_path_rule": traefik_path_rule,
+            "wave_sizes": wave_sizes,
         }

@@ -51,7 +51,7 @@ RETURN = r"""
 server:
   description: >-
     C(distribution), C(version), C(architecture) (amd64, arm64, arm32 or the kernel's name), C(memory_kb), C(disk)
-    (free bytes of the base path's file system), C(machine) (which server it is), C(user) (C(uid), C(gid) or empty), C(docker)
+    (free bytes of the base path's file system), C(machine), C(user) (C(uid), C(gid) or empty), C(docker)
     (C(installed), C(running), C(version)), C(images), C(networks), C(units), C(files), C(records),
     C(postgres_major), C(listening), C(time_synchronised), C(python_apt).
   returned: always

@@ -22,6 +22,7 @@ class Step:
     unit: str
     image: str
     record: dict
+    reason: str
 
 
 @dataclasses.dataclass
@@ -51,7 +52,7 @@ class Plan:
             "files": sorted(file["path"] for file in self.stage_files + self.swap_files),
             "units": {
                 **{unit: {"action": "remove", "reasons": ["nothing asks for it any more"]} for unit in self.obsolete},
-                **{step.unit: {"action": "run", "reasons": []} for step in self.gates + self.after},
+                **{step.unit: {"action": "run", "reasons": [step.reason]} for step in self.gates + self.after},
                 **self.units,
             },
         }
@@ -87,68 +88,50 @@ def step_record(service: dict, key: str) -> dict:
     return {"image": service["image"], "inputs": keyed_digest(key, inputs.encode())}
 
 
-def is_recorded(record: dict, seen: dict | None, images: t.Mapping, database: str) -> bool:
-    """Whether the step succeeded before: same database, same inputs, and the image that the reference names now."""
-    if not seen or {key: seen.get(key) for key in record} != record or seen.get("database") != database:
-        return False
-    return seen.get("image_id") == images.get(normal_reference(record["image"]))
+def step_reason(record: dict, seen: dict | None, images: t.Mapping, database: str) -> str:
+    """Why a step has to run; empty where it succeeded with the same inputs, database and image before."""
+    if not seen:
+        return "it has not succeeded on this server yet"
+    if {key: seen.get(key) for key in record} != record:
+        return "what it works with changed"
+    if seen.get("database") != database:
+        return "the database is another one"
+    if seen.get("image_id") != images.get(normal_reference(record["image"])):
+        return "its image is new"
+    return ""
 
 
 def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -> Plan:
     """The plan of one enabled product for one server."""
     services, plan = product.services(), Plan()
-    records_path = f"{renderer.engine_path}/records"
-    owner = {key: str(value) for key, value in product.owner().items()}
-    images, units_seen, files_seen = server["images"], server["units"], server["files"]
+    units_seen = server["units"]
 
     plan.networks = [network for network in product.networks() if network["name"] not in server["networks"]]
-    wanted_images = {service["image"]: service["dockerfile"] for service in services}
-    plan.images = [
-        {"reference": reference, "dockerfile": dockerfile}
-        for reference, dockerfile in wanted_images.items()
-        if normal_reference(reference) not in images
+    plan.images = _missing_images(services, server["images"])
+    plan.directories = [
+        directory
+        for directory in _directories(product, renderer.engine_path)
+        if differs(directory, server["files"].get(directory["path"]))
     ]
-    directories = [{"path": renderer.engine_path, "mode": "0755", "owner": "root", "group": "root"}]
-    for entry in product.directories():
-        directory = {"path": entry["path"], "mode": entry["mode"] or "0750"}
-        directories.append({**directory, **{key: entry[key] or owner[key] for key in ("owner", "group")}})
-    for directory in directories:
-        if differs(directory, files_seen.get(directory["path"])):
-            plan.directories.append(directory)
-
-    product_files = product.files()
-    files = {file["path"]: file for file in [renderer.ready_program(), *map(renderer.plain_file, product_files)]}
-    staged: set[str] = set()
-    for service in services:
-        for file in renderer.service_files(service, product_files):
-            files[file["path"]] = file
-            if service["phase"] == "gate":
-                staged.add(file["path"])
+    files, staged = _files(product, services, renderer)
     changed = {
         path: file
         for path, file in files.items()
-        if differs(file, files_seen.get(path), keyed_digest(key, file["content"].encode()))
+        if differs(file, server["files"].get(path), keyed_digest(key, file["content"].encode()))
     }
-    program = renderer.ready_program()["path"]
-    plan.stage_files = [file for path, file in changed.items() if path in staged or path == program]
-    plan.swap_files = [file for path, file in changed.items() if path not in staged and path != program]
+    plan.stage_files = [file for path, file in changed.items() if path in staged]
+    plan.swap_files = [file for path, file in changed.items() if path not in staged]
 
     wanted_units = {f"{service['name']}.service" for service in services}
     for service in services:
-        record_path = f"{records_path}/{service['name']}.json"
-        if service["kind"] == "one-shot" and service["phase"] in ("gate", "after"):
-            after, record = service["phase"] == "after", step_record(service, key)
-            database = server["postgres_database"] if after else ""
-            if not is_recorded(record, server["records"].get(service["name"]), images, database):
-                # On the first run there is a database only when the step runs: the server says then which one it is.
-                data_path = product.evaluate("postgres_data_path") if after else ""
-                record = {"path": record_path, "content": record, "data_path": data_path}
-                step = Step(f"{service['name']}.service", service["image"], record)
-                (plan.after if after else plan.gates).append(step)
+        if service["kind"] == "one-shot" and service["phase"] != "manual":
+            step = _step(service, server, key, product, f"{renderer.engine_path}/records/{service['name']}.json")
+            if step:
+                (plan.gates if service["phase"] == "gate" else plan.after).append(step)
         for unit in unit_names(service):
             wanted_units.add(unit)
             plan.all_units[unit] = service["image"] if unit.endswith(".service") else ""
-            change = unit_change(unit, service, units_seen.get(unit), files, changed)
+            change = unit_change(unit, units_seen.get(unit), files, changed)
             if change:
                 plan.units[unit] = change
     plan.obsolete = sorted(
@@ -157,7 +140,52 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
     return plan
 
 
-def unit_change(unit: str, service: dict, seen: dict | None, files: t.Mapping, changed: t.Mapping) -> dict | None:
+def _missing_images(services: list[dict], images: t.Mapping) -> list[dict]:
+    wanted = {service["image"]: service["dockerfile"] for service in services}
+    return [
+        {"reference": reference, "dockerfile": dockerfile}
+        for reference, dockerfile in wanted.items()
+        if normal_reference(reference) not in images
+    ]
+
+
+def _directories(product: t.Any, engine_path: str) -> list[dict]:
+    owner = {name: str(value) for name, value in product.owner().items()}
+    found = [{"path": engine_path, "mode": "0755", "owner": "root", "group": "root"}]
+    for entry in product.directories():
+        named = {name: entry[name] or owner[name] for name in ("owner", "group")}
+        found.append({"path": entry["path"], "mode": entry["mode"] or "0750", **named})
+    return found
+
+
+def _files(product: t.Any, services: list[dict], renderer: Renderer) -> tuple[dict[str, dict], set[str]]:
+    """All files by path, and the paths of those that no running or booting unit reads."""
+    product_files = product.files()
+    program = renderer.ready_program()
+    files = {file["path"]: file for file in [program, *map(renderer.plain_file, product_files)]}
+    staged = {program["path"]}
+    for service in services:
+        for file in renderer.service_files(service, product_files):
+            files[file["path"]] = file
+            if service["phase"] == "gate":
+                staged.add(file["path"])
+    return files, staged
+
+
+def _step(service: dict, server: t.Mapping, key: str, product: t.Any, record_path: str) -> Step | None:
+    """The step where it has to run."""
+    after, record = service["phase"] == "after", step_record(service, key)
+    database = server["postgres_database"] if after else ""
+    reason = step_reason(record, server["records"].get(service["name"]), server["images"], database)
+    if not reason:
+        return None
+    # On the first run there is a database only when the step runs: the server says then which one it is.
+    data_path = product.evaluate("postgres_data_path") if after else ""
+    record = {"path": record_path, "content": record, "data_path": data_path}
+    return Step(f"{service['name']}.service", service["image"], record, reason)
+
+
+def unit_change(unit: str, seen: dict | None, files: t.Mapping, changed: t.Mapping) -> dict | None:
     """Start, restart with the reasons, enable, or nothing."""
     if not seen or not seen["active"]:
         return {"action": "start", "reasons": [f"it is {seen['state'] or 'not running'}" if seen else "it is new"]}

@@ -20,6 +20,8 @@ COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 FAMILIES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "families.yml")
 MARKER = "PREFIX"
 IDENTIFIER = re.compile(r"\b[a-z][A-Za-z0-9_]*\b")
+# A template that is a variable and nothing else.
+ALONE = re.compile(r"\{\{ ([a-z][A-Za-z0-9_]*) \}\}")
 # Keys of a container that say which units it has.
 NAMES = {key: SERVICE[key] for key in ("name", "kind", "groups", "image", "replicas")}
 
@@ -82,6 +84,7 @@ class Settled:
         self.variables = variables
         self.templar = templar.copy_with_new_env(available_variables=variables)
         self._seen: set[str] = set()
+        self._failed: set[str] = set()
 
     def settle(self, value: t.Any) -> None:
         """Resolve every variable that the strings in the value refer to."""
@@ -94,14 +97,27 @@ class Settled:
                     self._resolve(name)
 
     def _resolve(self, name: str) -> None:
-        raw = self.variables[name]
-        if not any(is_trusted_as_template(text) for text in _strings(raw)):
-            return
-        self.settle(raw)
         try:
-            self.variables[name] = self.templar.template(raw)
+            self.variables[name] = self.resolve(self.variables[name])
         except AnsibleError:
-            self.variables[name] = raw
+            self._failed.add(name)
+
+    def resolve(self, value: t.Any, templar: Templar | None = None) -> t.Any:
+        """The value with all templates in it resolved."""
+        if isinstance(value, str):
+            if not is_trusted_as_template(value):
+                return value
+            self.settle(value)
+            # Most of a product's templates are like that; compiling each of them is half of the work.
+            alone = ALONE.fullmatch(value)
+            if alone and alone[1] in self._seen - self._failed:
+                return self.variables[alone[1]]
+            return (templar or self.templar).template(value)
+        if isinstance(value, t.Mapping):
+            return {self.resolve(key, templar): self.resolve(item, templar) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.resolve(item, templar) for item in value]
+        return value
 
 
 class Product:
@@ -118,10 +134,11 @@ class Product:
 
         def load(file: str) -> t.Any:
             path = os.path.join(role_path(name), file)
-            return loader.load_from_file(path, trusted_as_template=True) if os.path.exists(path) else None
+            # `unsafe` only means without a deep copy, which would cost more than reading: nothing here changes the data.
+            return loader.load_from_file(path, trusted_as_template=True, unsafe=True) if os.path.exists(path) else {}
 
         data = {**load("product.yml"), "checks": load("checks.yml") or []}
-        families = {**loader.load_from_file(FAMILIES, trusted_as_template=True), **(load("families.yml") or {})}
+        families = {**load(FAMILIES), **load("families.yml")}
         expanded = family_variables(families, data.get("families", []))
         expanded.update(data.get("variables", {}))
         # What the user, the wiring or the role's defaults set wins over the family.
@@ -130,8 +147,7 @@ class Product:
     def value(self, key: str, default: t.Any = None) -> t.Any:
         if key not in self._data:
             return default
-        self._settled.settle(self._data[key])
-        return self._templar.template(self._data[key])
+        return self._settled.resolve(self._data[key])
 
     def evaluate(self, expression: str) -> t.Any:
         self._settled.settle(trust_as_template(expression))
@@ -155,17 +171,15 @@ class Product:
             self._settled.settle(entry.get("when"))
             when, items = entry.pop("when", True), entry.pop("for_each", [None])
             entry = {name: value for name, value in entry.items() if only is None or name in only}
-            self._settled.settle(items)
-            for index, item in enumerate(self._templar.template(items)):
+            for index, item in enumerate(self._settled.resolve(items)):
                 templar = self._templar
                 if item is not None:
                     local = {**templar.available_variables, "item": item, "index": index}
                     templar = templar.copy_with_new_env(available_variables=local)
                 if not templar.template(when):
                     continue
-                self._settled.settle(entry)
                 try:
-                    found.append(validated(kind, specification, _plain(templar.template(copy.deepcopy(entry)))))
+                    found.append(validated(kind, specification, _plain(self._settled.resolve(entry, templar))))
                 except DefinitionError as error:
                     problems.append(str(error))
         if problems:
