@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import re
@@ -62,17 +63,6 @@ def family_variables(families: dict, uses: t.Iterable[dict]) -> dict[str, t.Any]
     return names
 
 
-def _strings(value: t.Any) -> t.Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, t.Mapping):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _strings(item)
-
-
 class Settled:
     """Variables of which each template is resolved once, before what refers to it.
 
@@ -84,23 +74,16 @@ class Settled:
         self.variables = variables
         self.templar = templar.copy_with_new_env(available_variables=variables)
         self._seen: set[str] = set()
-        self._failed: set[str] = set()
+        self._resolved: set[str] = set()
 
-    def settle(self, value: t.Any) -> None:
-        """Resolve every variable that the strings in the value refer to."""
-        for text in _strings(value):
-            if not is_trusted_as_template(text):
-                continue
-            for name in IDENTIFIER.findall(text):
-                if name in self.variables and name not in self._seen:
-                    self._seen.add(name)
-                    self._resolve(name)
-
-    def _resolve(self, name: str) -> None:
-        try:
-            self.variables[name] = self.resolve(self.variables[name])
-        except AnsibleError:
-            self._failed.add(name)
+    def settle(self, text: str) -> None:
+        """Resolve every variable that a template refers to."""
+        for name in IDENTIFIER.findall(text):
+            if name in self.variables and name not in self._seen:
+                self._seen.add(name)
+                with contextlib.suppress(AnsibleError):
+                    self.variables[name] = self.resolve(self.variables[name])
+                    self._resolved.add(name)
 
     def resolve(self, value: t.Any, templar: Templar | None = None) -> t.Any:
         """The value with all templates in it resolved."""
@@ -110,10 +93,11 @@ class Settled:
             self.settle(value)
             # Most of a product's templates are like that; compiling each of them is half of the work.
             alone = ALONE.fullmatch(value)
-            if alone and alone[1] in self._seen - self._failed:
+            if alone and alone[1] in self._resolved:
                 return self.variables[alone[1]]
             return (templar or self.templar).template(value)
-        if isinstance(value, t.Mapping):
+        # Other mappings, such as hostvars, stay what they are.
+        if isinstance(value, dict):
             return {self.resolve(key, templar): self.resolve(item, templar) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.resolve(item, templar) for item in value]
@@ -134,7 +118,7 @@ class Product:
 
         def load(file: str) -> t.Any:
             path = os.path.join(role_path(name), file)
-            # `unsafe` only means without a deep copy, which would cost more than reading: nothing here changes the data.
+            # `unsafe` means without a deep copy, which costs more than reading: nothing here changes the data.
             return loader.load_from_file(path, trusted_as_template=True, unsafe=True) if os.path.exists(path) else {}
 
         data = {**load("product.yml"), "checks": load("checks.yml") or []}
@@ -150,7 +134,7 @@ class Product:
         return self._settled.resolve(self._data[key])
 
     def evaluate(self, expression: str) -> t.Any:
-        self._settled.settle(trust_as_template(expression))
+        self._settled.settle(expression)
         return self._templar.evaluate_expression(trust_as_template(expression))
 
     @property
@@ -168,7 +152,6 @@ class Product:
         for entry in self._data.get(key, []):
             entry = {**self._data.get("bases", {}).get(entry.get("extends"), {}), **entry}
             entry.pop("extends", None)
-            self._settled.settle(entry.get("when"))
             when, items = entry.pop("when", True), entry.pop("for_each", [None])
             entry = {name: value for name, value in entry.items() if only is None or name in only}
             for index, item in enumerate(self._settled.resolve(items)):
@@ -176,7 +159,7 @@ class Product:
                 if item is not None:
                     local = {**templar.available_variables, "item": item, "index": index}
                     templar = templar.copy_with_new_env(available_variables=local)
-                if not templar.template(when):
+                if not self._settled.resolve(when, templar):
                     continue
                 try:
                     found.append(validated(kind, specification, _plain(self._settled.resolve(entry, templar))))
