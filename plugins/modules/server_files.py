@@ -257,8 +257,6 @@ def main():
             msg=f"{type(error).__name__}: {error}",
             **{key: result[key] for key in ("networks", "directories", "files", "removed")},
         )
-    # What holds no secret is shown in the diff; masking the argument would blank it there, too.
-    module.no_log_values -= {entry["content"] for entry in module.params["files"] if not entry["secret"]}
     changed = any(result[key] for key in ("networks", "directories", "files", "removed"))
     module.exit_json(changed=changed, **result)
 

@@ -99,7 +99,12 @@ class Job:
             return False
         try:
             with open(f"/proc/{int(pid)}/cmdline", encoding="utf-8", errors="replace") as file:
-                return self.base in file.read()
+                command = file.read()
+            if command:
+                return self.base in command
+            # Empty for an instant while a program starts another one, and for one that has ended.
+            with open(f"/proc/{int(pid)}/stat", encoding="utf-8", errors="replace") as file:
+                return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
         except (OSError, ValueError):
             return False
 

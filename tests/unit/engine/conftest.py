@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
+import json
+from types import SimpleNamespace
+
 import pytest
 import yaml
+from ansible.module_utils.testing import patch_module_args
 from ansible.template import Templar
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import (
     FAMILIES,
@@ -48,3 +52,39 @@ def service(product_of):
 @pytest.fixture
 def renderer(tmp_path):
     return Renderer("mash-test", {"owner": "mash", "group": "mash"}, str(tmp_path), "/mash/engine")
+
+
+@pytest.fixture
+def run_module(capsys):
+    """Runs a module's main() in this process and returns what it printed, masked as on a server."""
+
+    def run(module, check_mode=False, **arguments):
+        capsys.readouterr()
+        with (
+            patch_module_args({**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True}),
+            pytest.raises(SystemExit),
+        ):
+            module.main()
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """Notes the commands of a module in place of running them; `answers` maps a beginning to (status, output)."""
+    asked = []
+
+    def install(module, answers=None):
+        def run(command, check=True, timeout=None, stdin=None):
+            line = " ".join(command)
+            asked.append(line)
+            for beginning, (status, output) in (answers or {}).items():
+                if line.startswith(beginning):
+                    return SimpleNamespace(returncode=status, stdout=output, stderr="")
+            return SimpleNamespace(returncode=0, stdout="", stderr="")
+
+        monkeypatch.setattr(module, "run", run)
+        return asked
+
+    return install
