@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+import json
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.selfhosting.lago.plugins.module_utils import engine
+from ansible_collections.selfhosting.lago.plugins.modules import server_units
+
+UP = {"active": True, "enabled": True, "loaded": True, "stale": [], "state": "active/running", "needs_reload": False}
+DOWN = {**UP, "active": False, "state": "failed/failed"}
+STALE = {**UP, "stale": ["/mash/env changed"]}
+OFF = {**UP, "enabled": False}
+GONE = {**DOWN, "loaded": False, "enabled": False, "state": "inactive/dead"}
+
+
+@pytest.fixture
+def units(monkeypatch, commands, run_module):
+    """Runs the module for units in invented states; returns its answer and the commands."""
+
+    def run(operation, states, answers=None, after="active", check_mode=False, **arguments):
+        asked = commands(server_units, answers)
+        docker = SimpleNamespace(image_ids=lambda: {"a:1": "sha256:1"})
+        monkeypatch.setattr(server_units, "Docker", lambda: docker)
+        monkeypatch.setattr(server_units, "unit_states", lambda _units, _docker: states)
+        monkeypatch.setattr(server_units, "journal", lambda *_a, **_k: ["last words"])
+        shown = {"ActiveState": after, "SubState": "x", "Result": "y", "InvocationID": "i"}
+        monkeypatch.setattr(server_units, "show_units", lambda names: dict.fromkeys(names, shown))
+        wanted = dict.fromkeys(states, "a:1")
+        return run_module(server_units, check_mode, operation=operation, units=wanted, **arguments), asked
+
+    return run
+
+
+def test_wanted_changes():
+    changes = server_units.wanted_changes({"up": UP, "down": DOWN, "stale": STALE, "off": OFF})
+    assert changes == {
+        "down": {"action": "start", "reasons": ["it is failed/failed"]},
+        "stale": {"action": "restart", "reasons": ["/mash/env changed"]},
+    }
+    assert server_units.split(changes) == (["down"], ["stale"])
+
+
+def test_converge_has_nothing_to_do(units):
+    answer, asked = units("converge", {"a": UP})
+    assert (answer["changed"], answer["units"], asked) == (False, {}, [])
+
+
+def test_converge(units):
+    answer, asked = units("converge", {"a": STALE, "b": DOWN, "c": OFF, "d": UP})
+    assert {name: change["action"] for name, change in answer["units"].items()} == {
+        "a": "restart",
+        "b": "start",
+        "c": "enable",
+    }
+    assert asked == [
+        "systemctl enable --quiet -- c",
+        "systemctl reset-failed -- a b",
+        "systemctl restart --no-block -- a",
+        "systemctl start -- a b",
+    ]
+
+
+def test_check_mode_announces_the_same(units):
+    states = {"a": STALE, "b": DOWN, "c": OFF, "d": UP}
+    announced, asked = units("converge", states, check_mode=True)
+    assert asked == []
+    assert announced["units"] == units("converge", states)[0]["units"]
+
+
+def test_units_that_systemd_has_not_read_yet(units):
+    assert "systemctl daemon-reload" in units("converge", {"a": {**DOWN, "needs_reload": True}})[1]
+
+
+def test_a_unit_that_does_not_get_ready_shows_its_journal(units):
+    answer, _asked = units("converge", {"a": DOWN}, after="failed")
+    assert answer["failed"]
+    assert answer["msg"] == "a did not get ready (failed/x, result y). Its journal ends:\n  last words"
+
+
+def test_restart_and_stop(units):
+    answer, asked = units("restart", {"a": UP, "b": DOWN})
+    assert answer["units"].keys() == {"a", "b"}
+    assert "systemctl restart --no-block -- a b" in asked
+    answer, _asked = units("stop", {"a": UP, "b": DOWN, "c": {**DOWN, "state": "activating/start-post"}})
+    assert answer["units"].keys() == {"a", "c"}
+    assert units("stop", {"b": DOWN})[0]["changed"] is False
+
+
+def test_remove(units, tmp_path, monkeypatch):
+    monkeypatch.setattr(server_units, "UNIT_DIRECTORY", str(tmp_path))
+    (tmp_path / "a.service").touch()
+    answer, asked = units("remove", {"a.service": UP, "b.timer": UP, "c.service": GONE})
+    assert answer["units"].keys() == {"a.service", "b.timer"}
+    assert list(tmp_path.iterdir()) == []
+    assert [line for line in asked if line.startswith("docker")] == ["docker rm --force a"]
+    assert asked.index("systemctl disable --now -- a.service b.timer") < asked.index("systemctl daemon-reload")
+
+
+@pytest.fixture
+def record(tmp_path):
+    path = tmp_path / "records" / "a.json"
+    return {"path": str(path), "content": {"image": "a:1", "inputs": "x"}, "image": "a:1", "data_path": ""}, path
+
+
+def test_a_step_is_recorded_with_the_id_of_its_image(units, record):
+    arguments, path = record
+    answer, asked = units("step", {"a.service": DOWN}, record=arguments)
+    assert answer["units"] == {"a.service": {"action": "run", "reasons": []}}
+    assert asked[-1] == "systemctl start -- a.service"
+    assert json.loads(path.read_text()) == {"image": "a:1", "inputs": "x", "image_id": "sha256:1", "database": ""}
+    assert [entry.name for entry in path.parent.iterdir()] == ["a.json"]
+
+
+def test_a_step_that_fails_is_not_recorded(units, record):
+    arguments, path = record
+    answer, _asked = units("step", {"a.service": DOWN}, {"systemctl start": (1, "")}, record=arguments)
+    assert answer["failed"]
+    assert answer["msg"].startswith("a.service failed; nothing after it was changed.")
+    assert "  last words" in answer["msg"]
+    assert not path.exists()
+
+
+def test_a_step_in_check_mode(units, record):
+    arguments, path = record
+    answer, asked = units("step", {"a.service": DOWN}, check_mode=True, record=arguments)
+    assert (answer["changed"], asked, path.exists()) == (True, [], False)
+
+
+def test_the_module_uses_the_engine():
+    assert server_units.unit_states is engine.unit_states
