@@ -83,6 +83,9 @@ def ansible_variables(name):
     manager = VariableManager(loader=LOADER, inventory=inventory)
     playbook = str(REPOSITORY / "playbooks" / "setup.yml")
     plays = Playbook.load(playbook, variable_manager=manager, loader=LOADER).get_plays()
+    for play in plays:
+        # Roles that tasks import belong to a play once it is compiled.
+        play.compile()
     play = max(plays, key=lambda play: len(play.get_roles()))
     variables = manager.get_vars(play=play, host=inventory.get_host(name))
     return {**variables, "ansible_run_tags": ["all"]}

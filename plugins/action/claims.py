@@ -25,4 +25,5 @@ class ActionModule(ActionBase):
         except (AnsibleError, DefinitionError):
             # A value is wrong or missing; the preflight says which one.
             claims = claims_of([])
+        claims["docker"] = self._templar.resolve_variable_expression("selfhosting_docker_installation")
         return {**result, "changed": False, "ansible_facts": {"selfhosting_claims": claims}}

@@ -8,7 +8,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.definition import DefinitionError
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import Plan, make_plan, removal_plan
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import Plan, make_plan
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product, role_path
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import Renderer
 
@@ -29,12 +29,11 @@ class ActionModule(ActionBase):
             argument_spec={
                 "name": {"type": "str", "required": True},
                 "server": {"type": "dict", "required": True},
-                "remove": {"type": "bool", "default": False},
             }
         )
         try:
             product = Product.load(arguments["name"], self._loader, self._templar, task_vars)
-            plan = self.plan(product, arguments)
+            plan = self.plan(product, arguments["server"])
         except DefinitionError as error:
             raise AnsibleActionFail(f"{arguments['name']}: {error}") from error
         if plan.empty:
@@ -47,14 +46,12 @@ class ActionModule(ActionBase):
             done = self.carry_out(plan)
         return {**result, "changed": True, **done, "ansible_facts": {"selfhosting_server_changed": True}}
 
-    def plan(self, product: Product, arguments: dict) -> Plan:
-        if product.enabled:
-            engine_path = product.evaluate("mash_playbook_engine_path")
-            renderer = Renderer(
-                product.identifier, product.owner(), f"{role_path(product.name)}/templates", engine_path
-            )
-            return make_plan(product, renderer, arguments["server"], product.evaluate("selfhosting_digest_key"))
-        return removal_plan(product.identifier, arguments["server"]) if arguments["remove"] else Plan()
+    def plan(self, product: Product, server: dict) -> Plan:
+        if not product.enabled:
+            return Plan()
+        engine_path = product.evaluate("mash_playbook_engine_path")
+        renderer = Renderer(product.identifier, product.owner(), f"{role_path(product.name)}/templates", engine_path)
+        return make_plan(product, renderer, server, product.evaluate("selfhosting_digest_key"))
 
     def announce(self, plan: Plan) -> None:
         host = self._task_vars["inventory_hostname"]

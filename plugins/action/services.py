@@ -8,10 +8,10 @@ import difflib
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import unit_names
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import unit_names, units_of
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
 
-OPERATIONS = {"start": "converge", "restart": "restart", "stop": "stop"}
+OPERATIONS = {"start": "converge", "restart": "restart", "stop": "stop", "remove": "remove"}
 
 
 class ActionModule(ActionBase):
@@ -28,7 +28,11 @@ class ActionModule(ActionBase):
                 "group": {"type": "str"},
             }
         )
-        units = self.units(arguments, task_vars)
+        products = [Product.load(name, self._loader, self._templar, task_vars) for name in arguments["products"]]
+        if arguments["operation"] == "remove":
+            units = dict.fromkeys(units_of([one for one in products if not one.enabled], arguments["server"]), "")
+        else:
+            units = self.units(products, arguments["group"])
         if not units or self.nothing_to_do(units, arguments) or self.announced(arguments):
             return {**result, "changed": False, "changes": {"units": {}}}
         answer = self._execute_module(
@@ -40,24 +44,21 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(answer.get("msg"), result=answer)
         return {**result, "changed": answer["changed"], "changes": {"units": answer["units"]}}
 
-    def units(self, arguments: dict, task_vars: dict) -> dict[str, str]:
-        group, found, groups = arguments["group"], {}, set()
-        for name in arguments["products"]:
-            product = Product.load(name, self._loader, self._templar, task_vars)
-            if not product.enabled:
-                continue
+    def units(self, products: list[Product], group: str | None) -> dict[str, str]:
+        """The units of the enabled products, or those in the group, with the references of their images."""
+        found, groups = {}, set()
+        for product in products:
             for service in product.names():
                 names = [service["name"], *service["groups"]]
                 groups.update(names)
-                if not group or group in names:
+                if product.enabled and (not group or group in names):
                     for unit in unit_names(service):
                         found[unit] = service["image"] if unit.endswith(".service") else ""
         if group and group not in groups:
             near = difflib.get_close_matches(group, sorted(groups), n=3)
             raise AnsibleActionFail(
-                f"group: no enabled service of this host is in the group {group!r}. "
-                f"{'Did you mean: ' + ', '.join(near) + '? ' if near else ''}"
-                f"There are: {', '.join(sorted(groups)) or 'none; enable a service in vars.yml first'}"
+                f"group: there is no group {group!r}. {'Did you mean: ' + ', '.join(near) + '? ' if near else ''}"
+                f"There are: {', '.join(sorted(groups))}"
             )
         return found
 

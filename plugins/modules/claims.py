@@ -28,7 +28,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ansible_facts:
-  description: C(selfhosting_claims) with C(units), C(networks), C(paths), C(ports) and C(uses).
+  description: C(selfhosting_claims) with C(units), C(networks), C(paths), C(ports), C(uses) and C(docker).
   returned: always
   type: dict
 """

@@ -25,10 +25,6 @@ options:
     description: What M(selfhosting.lago.server_probe) returned.
     type: dict
     required: true
-  remove:
-    description: Whether the units of a product that is switched off are removed. Its data stays.
-    type: bool
-    default: false
 author: The selfhosting.lago authors
 """
 

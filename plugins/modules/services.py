@@ -7,11 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: services
-short_description: Start, restart or stop the containers of several products with one systemctl call
+short_description: Start, restart, stop or remove the containers of several products with one systemctl call
 description:
   - Resolves the products' data on the controller to know their units and groups.
   - C(start) starts what is down and restarts what differs from what is installed; when the probe saw that nothing is to
     be done and no earlier task changed the server, it costs no remote execution. C(restart) restarts always.
+  - C(remove) removes the units and containers of products that are switched off. Their data stays.
 options:
   products:
     description: Names of the roles whose C(product.yml) are read.
@@ -29,7 +30,7 @@ options:
   operation:
     description: What to do.
     type: str
-    choices: [start, restart, stop]
+    choices: [start, restart, stop, remove]
     required: true
   group:
     description: Only the units of this group; all where it is not given.

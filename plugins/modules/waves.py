@@ -28,7 +28,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ansible_facts:
-  description: C(selfhosting_wave), from 0.
+  description: >-
+    C(selfhosting_wave), from 0; C(selfhosting_docker_installation) of the neighbour that installs Docker, if any.
   returned: always
   type: dict
 """

@@ -208,6 +208,7 @@ def _inputs_of(unit_text: str) -> list[str]:
     return []
 
 
-def removal_plan(identifier: str, server: t.Mapping) -> Plan:
-    """The plan of a product that is switched off: its units go, its data stays."""
-    return Plan(obsolete=sorted(unit for unit, seen in server["units"].items() if seen["product"] == identifier))
+def units_of(products: t.Iterable[t.Any], server: t.Mapping) -> list[str]:
+    """The units on the server that belong to one of the products."""
+    identifiers = {product.identifier for product in products}
+    return sorted(unit for unit, seen in server["units"].items() if seen["product"] in identifiers)
