@@ -19,6 +19,9 @@ REPOSITORY = Path(__file__).parents[2]
 IMAGES = REPOSITORY / "molecule/images"
 HERE = Path(__file__).parent
 VERSION = "v1.52.1"
+# Names of their own: what the test bed runs on is not replaced under its feet.
+NAMES = os.environ.get("STANDIN_IMAGES", "selfhosting-test/standin")
+API, PDF, FRONT, SERVICES = f"{NAMES}-api", f"{NAMES}-pdf", f"{NAMES}-front:{VERSION}", f"{NAMES}-services"
 VERSIONS = [VERSION, "v1.51.0", "v1.53.0", "v1.53.0-broken", "v1.53.0-slow"]
 HARDENED = [
     "--user=1000:1000", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp",
@@ -114,13 +117,13 @@ class Bed:
         return [*HARDENED, f"--volume={self.volume}:/app/storage", *self.environment(changes)]
 
     def lago(self, *command, version=VERSION, alias=None, **changes):
-        return self.start(f"getlago/api:{version}", *command, alias=alias, options=self.options(changes))
+        return self.start(f"{API}:{version}", *command, alias=alias, options=self.options(changes))
 
     def run(self, *command, version=VERSION, options=None, **changes):
         """One command in a new container: its exit code and what it says."""
         options = self.options(changes) if options is None else [*options, *self.environment(changes)]
         network = [] if any(option.startswith("--network=") for option in options) else [f"--network={self.network}"]
-        done = docker("run", "--rm", *network, *options, f"getlago/api:{version}", *command, check=False)
+        done = docker("run", "--rm", *network, *options, f"{API}:{version}", *command, check=False)
         return SimpleNamespace(code=done.returncode, says=done.stdout + done.stderr)
 
     # What they stand on
@@ -154,20 +157,19 @@ def build(context, tag, *arguments):
 def images():
     """Built from the tree, so that a test never sees an old image; with Docker's cache it takes a second."""
     for version in VERSIONS:
-        build(IMAGES / "lago-api", f"getlago/api:{version}", f"--build-arg=LAGO_VERSION={version}")
-    build(IMAGES / "lago-front", f"getlago/front:{VERSION}", f"--build-arg=LAGO_VERSION={VERSION}")
-    build(IMAGES / "lago-gotenberg", "getlago/lago-gotenberg:8.15")
-    build(HERE / "services", "selfhosting-test/standin-services")
+        build(IMAGES / "lago-api", f"{API}:{version}", f"--build-arg=LAGO_VERSION={version}")
+    build(IMAGES / "lago-front", FRONT, f"--build-arg=LAGO_VERSION={VERSION}")
+    build(IMAGES / "lago-gotenberg", PDF)
+    build(HERE / "services", SERVICES)
 
 
 @pytest.fixture(scope="session")
 def empty_bed(images):
     bed = Bed()
     try:
-        services = "selfhosting-test/standin-services"
-        bed.postgres = bed.start(services, alias="postgres")
+        bed.postgres = bed.start(SERVICES, alias="postgres")
         bed.valkey = bed.start(
-            services, "valkey-server", "--requirepass", "pw", "--save", "", "--dir", "/tmp", alias="valkey"
+            SERVICES, "valkey-server", "--requirepass", "pw", "--save", "", "--dir", "/tmp", alias="valkey"
         )
         pem = subprocess.run(["openssl", "genrsa", "2048"], capture_output=True, check=True).stdout
         bed.defaults = {
@@ -195,7 +197,7 @@ def empty_bed(images):
         bed.sql("CREATE ROLE lago LOGIN", "postgres", "postgres")
         # An empty volume takes the owner of the image's directory at every mount, so something is put into it.
         own = "touch /app/storage/.keep; chown -R 1000:1000 /app/storage"
-        docker("run", "--rm", f"--volume={bed.volume}:/app/storage", f"getlago/api:{VERSION}", "sh", "-c", own)
+        docker("run", "--rm", f"--volume={bed.volume}:/app/storage", f"{API}:{VERSION}", "sh", "-c", own)
         yield bed
     finally:
         bed.remove()
@@ -209,7 +211,7 @@ def bed(empty_bed):
     bed.migration = bed.run("./scripts/migrate.sh", **FIRST_ORGANIZATION)
     assert bed.migration.code == 0, bed.migration.says
     bed.pdf = bed.start(
-        "getlago/lago-gotenberg:8.15", "gotenberg", "--api-timeout=300s", "--chromium-disable-javascript=true",
+        PDF, "gotenberg", "--api-timeout=300s", "--chromium-disable-javascript=true",
         "--libreoffice-disable-routes=true", "--chromium-ignore-certificate-errors=true", alias="pdf",
         options=["--read-only", "--cap-drop=ALL", "--tmpfs=/tmp", "--tmpfs=/home/gotenberg:uid=1001,gid=1001"],
     )  # fmt: skip

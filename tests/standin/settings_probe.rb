@@ -10,4 +10,6 @@ puts JSON.generate(JSON.parse($stdin.read).map { |row|
   ENV.replace(base.merge(row["env"]))
   answer = Settings.public_send(*row.values_at("ask", "of").compact)
   row["part"] ? answer[row["part"].to_sym] : answer
+rescue StandardError => error
+  error.full_message
 })

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .conftest import HARDENED, VERSION, docker
+from .conftest import API, HARDENED, VERSION, docker
 
 HERE = Path(__file__).parent
 TABLE = yaml.safe_load((HERE / "environment.yml").read_text())
@@ -20,7 +20,7 @@ TABLE = yaml.safe_load((HERE / "environment.yml").read_text())
 def answers(images):
     probe = (HERE / "settings_probe.rb").read_text()
     done = docker(
-        "run", "--rm", "--interactive", "--network=none", f"getlago/api:{VERSION}", "ruby", "-e", probe,
+        "run", "--rm", "--interactive", "--network=none", f"{API}:{VERSION}", "ruby", "-e", probe,
         input=json.dumps(TABLE["settings"]),
     )  # fmt: skip
     return json.loads(done.stdout)

@@ -8,9 +8,8 @@ import urllib.request
 
 import pytest
 
-from .conftest import IMAGES, VERSION, Bed, eventually
+from .conftest import FRONT, IMAGES, PDF, VERSION, Bed, eventually
 
-FRONT = f"getlago/front:{VERSION}"
 READ_ONLY = ["--read-only", "--user=1000:1000", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
 
 
@@ -88,7 +87,7 @@ def test_version_is_told(own_bed):
 
 def pdf_service(bed, *flags):
     return bed.start(
-        "getlago/lago-gotenberg:8.15", "gotenberg", *flags,
+        PDF, "gotenberg", *flags,
         options=["--read-only", "--cap-drop=ALL", "--tmpfs=/tmp", "--tmpfs=/home/gotenberg:uid=1001,gid=1001"],
     )  # fmt: skip
 

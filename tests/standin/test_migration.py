@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from .conftest import FIRST_ORGANIZATION, VERSION, eventually
+from .conftest import FIRST_ORGANIZATION, SERVICES, VERSION, eventually
 
 
 def test_fresh_installation(bed):
@@ -62,7 +62,7 @@ def test_without_partman(empty_bed):
     serve = "exec setpriv --reuid=postgres --regid=postgres --clear-groups postgres -D /var/lib/postgresql/data"
     settings = "-c listen_addresses=* -c unix_socket_directories=/tmp"
     postgres = bed.start(
-        "selfhosting-test/standin-services",
+        SERVICES,
         "bash",
         "-c",
         f"{hide}; {serve} {settings}",
