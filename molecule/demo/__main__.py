@@ -59,12 +59,12 @@ def up(options: argparse.Namespace) -> None:
     sent = events.send(demo, address, EVENTS)
     counted = events.count(address, sent)
     report.show(demo, address, sent, counted)
-    changes = f"changed {changed} things" if changed else "changed nothing"
+    changes = f"reported {changed} changes" if changed else "changed nothing"
     say(f"done in {time.monotonic() - began:.0f} s; the playbook {changes}")
     if counted != sent.number:
         raise TestbedError(
             f"{sent.number} events were sent and {counted} are in Postgres. "
-            f"See the worker: bin/testbed --run {state.RUN} exec {state.SERVER} journalctl --unit=mash-lago-api"
+            f"What Lago says: bin/testbed --run {state.RUN} exec {state.SERVER} journalctl --unit=mash-lago-api"
         )
 
 

@@ -21,6 +21,7 @@ def down(keep_images: bool) -> None:
     if not engine.answers():
         say("starting Docker to remove what is in it")
         engine.ensure()
+        demo.made_engine = True
     servers.remove(RUN, [])
     if demo is None:
         say("there is nothing else of a demo")

@@ -12,13 +12,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import httpx
 from lago_python_client.client import Client
 from lago_python_client.exceptions import LagoApiError
 from lago_python_client.models import BatchEvent, Event
 from testbed.shell import TestbedError, say
 
 from . import server, state
-from .state import HOST, Demo
+from .state import HOST, RUN, SERVER, Demo
 
 BATCH = 50  # Lago takes 100 at most
 
@@ -39,8 +40,11 @@ def send(demo: Demo, address: str, number: int) -> Sent:
         with name_resolution(address), trusting(str(state.certificate())):
             for first in range(0, number, BATCH):
                 client.events.batch_create(BatchEvent(events=events(subscription, range(first, first + BATCH))))
-    except (LagoApiError, OSError) as error:
-        raise TestbedError(f"Lago did not take the events: {error}") from error
+    except (LagoApiError, httpx.HTTPError) as error:
+        raise TestbedError(
+            f"Lago did not take the events: {error}\n"
+            f"What it says: bin/testbed --run {RUN} exec {SERVER} journalctl --unit=mash-lago-api"
+        ) from error
     seconds = time.monotonic() - began
     say(f"sent {number} events to https://{HOST}/ with lago-python-client in {seconds:.1f} s")
     return Sent(number, subscription, seconds)
