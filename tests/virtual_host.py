@@ -31,7 +31,7 @@ SERVER = {
     "architecture": "amd64",
     "memory_kb": 8 * 1024 * 1024,
     "disk_free_bytes": 50 * 1024**3,
-    "machine_id": "0123456789abcdef0123456789abcdef",
+    "machine": "0123456789abcdef0123456789abcdef/01234567-89ab-cdef-0123-456789abcdef",
     "user": {"uid": "994", "gid": "993", "exists": True, "home": "/mash", "shell": "/sbin/nologin"},
     "docker": {"installed": True, "running": True, "version": "20.10.24"},
     "images": {},
