@@ -80,6 +80,8 @@ SERVICE = {
     "stop_time": {"type": "int", "default": 30},
     # Exit codes of an orderly stop; 143 is SIGTERM.
     "success_exit_statuses": {"type": "list", "elements": "int", "default": [143]},
+    # Commands on the server before the container is made and before it is stopped; `-` in front ignores a failure.
+    "pre_start": {"type": "list", "elements": "str", "default": []},
     "pre_stop": {"type": "list", "elements": "str", "default": []},
     "replicas": {"type": "int", "default": 1},
     # Raw words for `docker create`, as users write them.

@@ -137,6 +137,7 @@ class Renderer:
                     "name",
                     "kind",
                     "image",
+                    "pre_start",
                     "pre_stop",
                     "stop_time",
                     "ready",
