@@ -6,10 +6,11 @@ require "openssl"
 require "/app/config/settings"
 
 base = ENV.to_h
-puts JSON.generate(JSON.parse($stdin.read).map { |row|
+answers = JSON.parse($stdin.read).map do |row|
   ENV.replace(base.merge(row["env"]))
   answer = Settings.public_send(*row.values_at("ask", "of").compact)
   row["part"] ? answer[row["part"].to_sym] : answer
 rescue StandardError => error
   error.full_message
-})
+end
+puts JSON.generate(answers)
