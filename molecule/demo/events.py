@@ -22,6 +22,7 @@ from . import server, state
 from .state import HOST, RUN, SERVER, Demo
 
 BATCH = 50  # Lago takes 100 at most
+ROUTE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,33 @@ def send(demo: Demo, address: str, number: int) -> Sent:
     """Each run has a subscription of its own, so that its events can be counted."""
     subscription = f"demo-{secrets.token_hex(4)}"
     client = Client(api_key=state.login()["api_key"], api_url=f"https://{HOST}/")
-    began = time.monotonic()
     try:
         with name_resolution(address), trusting(str(state.certificate())):
+            wait_for_the_route()
+            began = time.monotonic()
             for first in range(0, number, BATCH):
                 client.events.batch_create(BatchEvent(events=events(subscription, range(first, first + BATCH))))
-    except (LagoApiError, httpx.HTTPError) as error:
-        raise TestbedError(
-            f"Lago did not take the events: {error}\n"
-            f"What it says: bin/testbed --run {RUN} exec {SERVER} journalctl --unit=mash-lago-api"
-        ) from error
+    except LagoApiError as error:
+        raise refused(f"{error.status_code} {error.detail} {error.response or ''}") from error
+    except httpx.HTTPError as error:
+        raise refused(str(error)) from error
     seconds = time.monotonic() - began
     say(f"sent {number} events to https://{HOST}/ with lago-python-client in {seconds:.1f} s")
     return Sent(number, subscription, seconds)
+
+
+def refused(reason: str) -> TestbedError:
+    return TestbedError(
+        f"Lago did not take the events: {reason}\n"
+        f"What it says: bin/testbed --run {RUN} exec {SERVER} journalctl --unit=mash-lago-api"
+    )
+
+
+def wait_for_the_route() -> None:
+    """Traefik hears of a new container two seconds after its start; till then it answers 503 and `Retry-After`."""
+    deadline = time.monotonic() + ROUTE_SECONDS
+    while httpx.get(f"https://{HOST}/api/v1/organizations").status_code == 503 and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def events(subscription: str, numbers: range) -> list[Event]:
