@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
 set -eu
 # A server that finds no append only file starts empty, whatever its snapshot holds. So an instance that has kept
 # snapshots only loads the snapshot first and writes the file from that. The manifest is written last: a conversion that

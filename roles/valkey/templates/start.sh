@@ -1,10 +1,7 @@
-{#-
-SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
-SPDX-License-Identifier: AGPL-3.0-or-later
--#}
 #!/bin/sh
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
 set -eu
-{% if append_only %}
 # A server that finds no append only file starts empty, whatever its snapshot holds. So an instance that has kept
 # snapshots only loads the snapshot first and writes the file from that. The manifest is written last: a conversion that
 # died is begun again.
@@ -29,5 +26,4 @@ if [ -s /data/dump.rdb ] && [ ! -s /data/appendonlydir/appendonly.aof.manifest ]
   valkey-cli -s "$socket" SHUTDOWN NOSAVE || true
   wait "$server" || true
 fi
-{% endif %}
 exec valkey-server /config/valkey.conf
