@@ -6,7 +6,11 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.checks import problems_of
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.checks import (
+    misfits_of,
+    problems_of,
+    together,
+)
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
 
 
@@ -21,16 +25,18 @@ class ActionModule(ActionBase):
                 "server": {"type": "dict", "required": True},
             }
         )
-        problems = []
+        misfits, failed = [], []
         for name in ["base", *arguments["products"]]:
             product = Product.load(name, self._loader, self._templar, task_vars)
+            misfits += misfits_of(product, task_vars)
             if product.enabled:
-                problems += problems_of(product)
+                failed += problems_of(product)
+        problems = together(misfits, failed)
         if problems:
             host = task_vars["inventory_hostname"]
             listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, 1))
             raise AnsibleActionFail(
                 f"{host}: nothing was changed; {len(problems)} to correct first:\n{listed}",
-                result={**result, "problems": problems},
+                result={**result, "problems": [str(problem) for problem in problems]},
             )
         return {**result, "changed": False, "problems": []}

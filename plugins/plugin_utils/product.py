@@ -16,6 +16,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, is_trusted_as_template, trust_as_template
 
 from .definition import DIRECTORY, FILE, NETWORK, SERVICE, DefinitionError, validated
+from .specification import as_specified
 
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FAMILIES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "families.yml")
@@ -82,7 +83,7 @@ class Settled:
             if name in self.variables and name not in self._seen:
                 self._seen.add(name)
                 with contextlib.suppress(AnsibleError):
-                    self.variables[name] = self.resolve(self.variables[name])
+                    self.variables[name] = as_specified(name, self.resolve(self.variables[name]))
                     self._resolved.add(name)
 
     def resolve(self, value: t.Any, templar: Templar | None = None) -> t.Any:
@@ -133,9 +134,19 @@ class Product:
             return default
         return self._settled.resolve(self._data[key])
 
+    def variable(self, name: str) -> t.Any:
+        """What a variable is in the end."""
+        self._settled.settle(name)
+        return self._settled.resolve(self._settled.variables[name])
+
     def evaluate(self, expression: str) -> t.Any:
         self._settled.settle(expression)
         return self._templar.evaluate_expression(trust_as_template(expression))
+
+    @property
+    def switches(self) -> set[str]:
+        """Names of the variables that say whether it is enabled."""
+        return set(IDENTIFIER.findall(str(self._data["enabled"])))
 
     @property
     def enabled(self) -> bool:
