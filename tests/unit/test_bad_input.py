@@ -12,7 +12,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.selfhosting.lago.plugins.action import preflight
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -48,6 +48,7 @@ def keys():
         "KEY_PEM": pem(key).decode(),
         "KEY_TWO_LINES": f"{whole[:76]}\n{whole[76:]}",
         "KEY_EC": line(pem(ec.generate_private_key(ec.SECP256R1()))),
+        "KEY_ED25519": line(pem(ed25519.Ed25519PrivateKey.generate())),
         "KEY_1024_BITS": line(pem(rsa.generate_private_key(65537, 1024))),
         "KEY_WITH_PASSPHRASE": line(pem(key, encryption=BestAvailableEncryption(b"secret"))),
         "KEY_PUBLIC": line(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)),

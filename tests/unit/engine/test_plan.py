@@ -144,26 +144,25 @@ def words_of_paths(unit):
 
 
 @pytest.mark.parametrize(
-    ("change", "record"),
+    ("change", "record", "reason"),
     [
-        (None, None),
-        (NEW_VERSION, {}),
-        ({"lago_database_hostname": "other.example.com"}, {}),
-        ({"lago_migrate_environment_variable_lago_create_org": True}, {}),
-        (None, {"image_id": "sha256:of the image that this tag was before"}),
-        (None, {"inputs": "of another database"}),
+        ({}, None, "it has not succeeded on this server yet"),
+        (NEW_VERSION, {}, "what it works with changed"),
+        ({"lago_database_hostname": "other.example.com"}, {}, "what it works with changed"),
+        ({"lago_migrate_environment_variable_lago_create_org": True}, {}, "what it works with changed"),
+        ({}, {"image_id": "sha256:of what this tag was before"}, "its image is new"),
+        ({}, {"inputs": "of another database"}, "what it works with changed"),
     ],
 )
-def test_the_gate_runs(change, record):
-    server = installed()
-    records = dict(server["records"])
-    records["mash-lago-migrate"] = record and {**records["mash-lago-migrate"], **record}
-    if record == {}:
-        records = server["records"]
-    plan = VirtualHost(change=change).plan("lago", {**server, "records": records})
-    assert [step.unit for step in plan.gates] == ["mash-lago-migrate.service"]
-    assert plan.gates[0].record["path"] == "/mash/selfhosting-lago/records/mash-lago-migrate.json"
-    assert not plan.empty
+def test_the_gate_runs(change, record, reason):
+    records = dict(installed()["records"])
+    seen = records.pop("mash-lago-migrate")
+    if record is not None:
+        records["mash-lago-migrate"] = {**seen, **record}
+    plan = VirtualHost(change=change).plan("lago", {**installed(), "records": records})
+    (gate,) = plan.gates
+    assert gate.record["path"] == "/mash/selfhosting-lago/records/mash-lago-migrate.json"
+    assert plan.changes["units"]["mash-lago-migrate.service"] == {"action": "run", "reasons": [reason]}
 
 
 def test_the_gate_does_not_run_for_what_the_migration_does_not_depend_on():

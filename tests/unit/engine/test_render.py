@@ -179,8 +179,15 @@ def test_kinds(renderer, service):
     assert "RandomizedDelaySec" not in unit_of(renderer, service(kind="timer", on_calendar="daily"), suffix="timer")
 
 
+def test_commands_before_the_start(renderer, service):
+    lines = unit_of(renderer, service(pre_start=["/bin/convert a"])).splitlines()
+    assert "ExecStartPre=/bin/convert a" in lines
+    (create,) = [number for number, line in enumerate(lines) if "docker create" in line]
+    assert lines.index("ExecStartPre=/bin/convert a") < create
+
+
 def test_stop(renderer, service):
-    unit = unit_of(renderer, service(stop_time=45, pre_stop=["/bin/quiet"]))
+    unit = unit_of(renderer, service(stop_time=45, pre_stop=["-/bin/quiet"]))
     stops = [line for line in unit.splitlines() if line.startswith(("ExecStop=", "TimeoutStopSec="))]
     assert stops == ["ExecStop=-/bin/quiet", "ExecStop=/usr/bin/docker stop --time=45 mash-a", "TimeoutStopSec=75"]
 

@@ -93,7 +93,9 @@ def test_secrets_are_in_no_result(entry, tmp_path, run_module):
     assert answer["files"] == [entry()["path"]]
     assert (tmp_path / "file").read_text() == "PASSWORD=swordfish\n"
     assert "swordfish" not in str(answer)
-    assert answer["diff"][0]["after_header"] == entry()["path"]
+    (difference,) = answer["diff"]
+    assert (difference["before"], difference["after"]) == ("", "(holds secrets, not shown)\n")
+    assert difference["after_header"] == entry()["path"]
 
 
 def test_what_is_no_secret_is_shown(entry, tmp_path, run_module):
