@@ -174,14 +174,13 @@ def _files(product: t.Any, services: list[dict], renderer: Renderer) -> tuple[di
 
 def _step(service: dict, server: t.Mapping, key: str, product: t.Any, record_path: str) -> Step | None:
     """The step where it has to run."""
-    after, record = service["phase"] == "after", step_record(service, key)
-    database = server["postgres_database"] if after else ""
-    reason = step_reason(record, server["records"].get(service["name"]), server["images"], database)
+    record = step_record(service, key)
+    seen = server["records"].get(service["name"])
+    reason = step_reason(record, seen, server["images"], server["postgres_database"])
     if not reason:
         return None
     # On the first run there is a database only when the step runs: the server says then which one it is.
-    data_path = product.evaluate("postgres_data_path") if after else ""
-    record = {"path": record_path, "content": record, "data_path": data_path}
+    record = {"path": record_path, "content": record, "data_path": product.evaluate("postgres_data_path")}
     return Step(f"{service['name']}.service", service["image"], record, reason)
 
 

@@ -9,6 +9,8 @@ import binascii
 import re
 import typing as t
 
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.definition import DefinitionError
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import environment_lines
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.versions import lago_version
 
 # Labels of letters, digits and inner hyphens, at most 63 long, 253 in all (RFC 1123, 2.1).
@@ -30,6 +32,15 @@ def rsa_private_key(value: t.Any) -> bool:
     except (binascii.Error, ValueError, TypeError):
         return False
     return isinstance(key, RSAPrivateKey) and key.key_size >= 2048
+
+
+def environment_text(value: t.Any) -> bool:
+    """Lines NAME=value, empty lines and comments."""
+    try:
+        environment_lines({}, str(value))
+    except DefinitionError:
+        return False
+    return True
 
 
 def hostname(value: t.Any) -> bool:
@@ -54,6 +65,7 @@ def lago_version_up_to(value: t.Any, highest: str) -> bool:
 class TestModule:
     def tests(self) -> dict[str, t.Callable]:
         return {
+            "environment_text": environment_text,
             "hostname": hostname,
             "lago_version_from": lago_version_from,
             "lago_version_up_to": lago_version_up_to,

@@ -185,4 +185,10 @@ def test_what_is_no_hostname(value):
 
 def test_all_are_offered():
     assert set(filters.FilterModule().filters()) >= {"traefik_path_rule", "gate_command", "container_mounts"}
-    assert set(tests.TestModule().tests()) == {"hostname", "lago_version_from", "lago_version_up_to", "rsa_private_key"}
+    assert set(tests.TestModule().tests()) == {
+        "environment_text",
+        "hostname",
+        "lago_version_from",
+        "lago_version_up_to",
+        "rsa_private_key",
+    }
