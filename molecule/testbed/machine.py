@@ -33,6 +33,8 @@ def run_on_fresh_machine(run_id: str, release: str, command: list[str], keep: bo
         "--cgroupns=host",
         "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
         "--volume=/var/lib/docker",
+        # Docker switches IPv6 off in a network without it, the loopback included.
+        "--sysctl=net.ipv6.conf.all.disable_ipv6=0",
         *[f"--env={name}={CERTIFICATES}" for name in CERTIFICATE_VARIABLES if name in os.environ],
         DEBIAN + release,
         "sleep",
