@@ -11,6 +11,8 @@ short_description: Find everything that is wrong with a host's variables before 
 description:
   - Evaluates the checks (C(checks.yml)) of the role C(base) and of every enabled product. Touches nothing and makes no
     remote execution.
+  - Compares what is set with the types of the same roles' C(meta/argument_specs.yml); Ansible's own validation at the
+    start of a role would come after earlier roles have changed the server.
   - All problems are printed together, each with the variable, what was seen, what is allowed and what to do.
 options:
   products:

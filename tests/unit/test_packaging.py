@@ -3,6 +3,7 @@
 """The collection as users get it: built, installed somewhere, used from there."""
 
 import importlib
+import inspect
 import json
 import os
 import re
@@ -13,11 +14,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from ansible_collections.selfhosting.lago.plugins.filter import filters
+from ansible_collections.selfhosting.lago.plugins.test import tests
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (REPOSITORY / "roles").iterdir())
-DOCUMENTED_ROLES = [role for role in ROLES if (REPOSITORY / "roles" / role / "meta" / "argument_specs.yml").exists()]
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins" / "modules").glob("[a-z]*.py"))
+
+FILTERS = filters.FilterModule().filters()
+TESTS = tests.TestModule().tests()
 
 
 def ansible(program, *arguments, cwd, collections):
@@ -91,16 +96,38 @@ def test_roles_are_installed(installed):
     assert sorted(path.name for path in (installed / "roles").iterdir()) == ROLES
 
 
-def test_documented_roles_are_listed(collections):
+def test_all_roles_are_documented(collections):
     arguments = ["--type=role", "--list", "--json", "selfhosting.lago"]
     listed = json.loads(ansible("ansible-doc", *arguments, cwd=collections, collections=collections))
-    assert sorted(listed) == [f"selfhosting.lago.{role}" for role in DOCUMENTED_ROLES]
+    assert sorted(listed) == [f"selfhosting.lago.{role}" for role in ROLES]
 
 
 def test_all_modules_are_documented(collections):
     names = [f"selfhosting.lago.{module}" for module in MODULES]
     shown = json.loads(ansible("ansible-doc", "--json", *names, cwd=collections, collections=collections))
     assert sorted(shown) == names
+
+
+@pytest.mark.parametrize(("kind", "functions"), [("filter", FILTERS), ("test", TESTS)])
+def test_all_filters_and_tests_are_documented(collections, installed, kind, functions):
+    names = [f"selfhosting.lago.{name}" for name in sorted(functions)]
+    arguments = [f"--type={kind}", "--json", *names]
+    shown = json.loads(ansible("ansible-doc", *arguments, cwd=collections, collections=collections))
+    assert sorted(shown) == names
+    assert {path.stem for path in (installed / "plugins" / kind).glob("*.yml")} == set(functions)
+    for name, function in functions.items():
+        documented = shown[f"selfhosting.lago.{name}"]
+        _input, *parameters = inspect.signature(function).parameters.values()
+        options = documented["doc"]["options"]
+        positional = documented["doc"].get("positional", "").replace(",", "").split()
+        assert positional == [parameter.name for parameter in parameters]
+        assert options.keys() == {"_input", *positional}
+        for parameter in parameters:
+            without = parameter.default is inspect.Parameter.empty
+            assert options[parameter.name].get("required", False) == without
+            assert without or options[parameter.name]["default"] == parameter.default
+        assert f"selfhosting.lago.{name}" in documented["examples"]
+        assert "_value" in documented["return"]
 
 
 def test_playbooks_of_the_installed_collection_parse(collections, installed):

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import variables_reference
 import yaml
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import FAMILIES, MARKER, family_variables
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.specification import defaults_of, fault, options_of
@@ -208,3 +209,18 @@ def test_what_the_preflight_takes_for_right():
     for role in ROLES:
         defaults = read(REPOSITORY / "roles" / role / "defaults" / "main.yml") or {}
         assert defaults_of(role) == {**defaults, **wiring}
+
+
+def test_ansible_does_not_validate_at_the_start_of_roles():
+    """That would be after earlier roles have changed the server; the preflight has done it before."""
+    plays = read(REPOSITORY / "playbooks" / "setup.yml")
+    imports = [task["ansible.builtin.import_role"] for play in plays for task in play["tasks"]]
+    assert {task["name"].rpartition(".")[2] for task in imports} == set(ROLES)
+    assert all(task["rolespec_validate"] is False for task in imports)
+    assert not any("roles" in play for play in plays)
+
+
+def test_the_page_is_up_to_date():
+    told = "python tests/variables_reference.py writes it anew"
+    assert variables_reference.PAGE.read_text() == variables_reference.page(), told
+    assert sorted(variables_reference.ROLES) == ROLES
