@@ -4,14 +4,70 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 from testbed import servers
+from verify import plays
+from verify.outside import Site
+
+INVENTORY = Path(__file__).parent / "inventory" / "group_vars"
+
+
+def server_of(host) -> servers.Server:
+    return servers.get(os.environ["TESTBED_RUN"], host.backend.get_pytest_id().rpartition("://")[2])
 
 
 @pytest.fixture
 def server(host) -> servers.Server:
     """The test bed's view of the host under test: reboot it, cut its power, know its address."""
-    name = host.backend.get_pytest_id().rpartition("://")[2]
-    return servers.get(os.environ["TESTBED_RUN"], name)
+    return server_of(host)
+
+
+@pytest.fixture(scope="session")
+def user_values() -> dict:
+    """What the user of the scenario wrote into vars.yml, as it stands there."""
+    return yaml.safe_load((INVENTORY / "mash_servers.yml").read_text())
+
+
+@pytest.fixture
+def site(server, user_values, monkeypatch) -> Iterator[Site]:
+    """The site as users reach it."""
+    certificates = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "keys" / "certificate.pem"
+    # For the vendor's client; a proxy of this machine does not know the site.
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates))
+    monkeypatch.setenv("NO_PROXY", "*")
+    key = user_values["lago_migrate_environment_variable_lago_org_api_key"]
+    site = Site(user_values["lago_hostname"], server.address, certificates, key)
+    with site.answering():
+        yield site
+
+
+@pytest.fixture
+def play(server):
+    """Run the playbook on the host under test: play("--check", name=value)."""
+    return functools.partial(plays.play, server.name)
+
+
+@pytest.fixture
+def runs(server) -> list[plays.Run]:
+    """Molecule's runs of the playbook on the host under test."""
+    return plays.recorded(server.name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """To a failure belong the journals of the units that are not up."""
+    report = yield
+    if report.failed and "host" in getattr(item, "funcargs", {}):
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text), contextlib.suppress(Exception):
+            servers.print_journal(server_of(item.funcargs["host"]))
+        report.sections.append(("Units that are not up", text.getvalue() or "none"))
+    return report

@@ -1,7 +1,85 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The server itself, before anything of the product is looked at."""
+"""What the run left on the server: units, containers, ports."""
+
+import socket
+
+import pytest
+from verify import inside
+
+EXPECTED = [
+    "mash-container-socket-proxy.service",
+    "mash-lago-api-clock.service",
+    "mash-lago-api-worker.service",
+    "mash-lago-api.service",
+    "mash-lago-front.service",
+    "mash-lago-pdf.service",
+    "mash-postgres.service",
+    "mash-traefik.service",
+    "mash-valkey.service",
+]
+OF_LAGO = ["mash-lago-api", "mash-lago-api-worker", "mash-lago-api-clock"]
 
 
 def test_everything_on_the_server_runs(host):
     assert host.check_output("systemctl is-system-running || true") == "running"
+    assert inside.installed_units(host) == EXPECTED
+    assert inside.all_active(host)
+
+
+@pytest.mark.parametrize("unit", EXPECTED)
+def test_a_unit_requires_docker_only(host, unit):
+    seen = inside.properties(host, unit, "Requires", "BindsTo", "Requisite", "After", "WantedBy")
+    ours = [name for key in ("Requires", "BindsTo", "Requisite") for name in seen[key].split() if "mash-" in name]
+    assert ours == []
+    assert "docker.service" in seen["Requires"].split()
+    assert "docker.service" in seen["After"].split()
+    assert {"docker.service", "multi-user.target"} <= set(seen["WantedBy"].split())
+
+
+@pytest.mark.parametrize("name", OF_LAGO)
+def test_lago_starts_after_its_databases(host, name):
+    seen = inside.properties(host, f"{name}.service", "Wants", "After")
+    for needed in ("mash-postgres.service", "mash-valkey.service"):
+        assert needed in seen["Wants"].split()
+        assert needed in seen["After"].split()
+
+
+def test_containers_may_do_as_little_as_possible(host):
+    found = inside.containers(host)
+    assert {f"{name}.service" for name in found} == set(EXPECTED)
+    for name, container in found.items():
+        settings = container["HostConfig"]
+        assert settings["ReadonlyRootfs"], name
+        assert not settings["Privileged"], name
+        assert (settings["CapDrop"], settings["CapAdd"] or []) == (["ALL"], []), name
+        assert any(option.startswith("no-new-privileges") for option in settings["SecurityOpt"]), name
+        assert settings["PidMode"] == "", name
+        # The socket's owner reads it, without a capability.
+        assert container["Config"]["User"].split(":")[0] != "0" or name == "mash-container-socket-proxy", name
+        assert "docker.sock" not in str(container["Mounts"]) or name == "mash-container-socket-proxy", name
+
+
+def test_no_secret_is_in_a_unit_or_a_command_line(host, user_values):
+    secrets = [
+        user_values["mash_playbook_generic_secret_key"],
+        user_values["postgres_connection_password"],
+        user_values["lago_migrate_environment_variable_lago_org_user_password"],
+        user_values["lago_migrate_environment_variable_lago_org_api_key"],
+    ]
+    # What Lago itself writes of requests into its log is not ours to filter.
+    journal = "journalctl --no-pager --output=short | grep --invert-match ' mash-lago-api\\['"
+    text = host.check_output(f"cat /etc/systemd/system/mash-*; ps -eo args; {journal}")
+    assert "mash-lago-api" in text
+    assert "ansible" in text
+    assert [secret for secret in secrets if secret in text] == []
+
+
+def _is_open(address: str, port: int) -> bool:
+    with socket.socket() as connection:
+        connection.settimeout(2)
+        return connection.connect_ex((address, port)) == 0
+
+
+def test_ports_open_from_outside(server):
+    assert [port for port in range(1, 65536) if _is_open(server.address, port)] == [22, 80, 443]

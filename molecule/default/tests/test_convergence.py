@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A run changes what differs and nothing else."""
+
+from verify import inside
+from verify.waiting import eventually
+
+FRONT = "mash-lago-front.service"
+PDF = "mash-lago-pdf.service"
+
+
+def restarted(before, host) -> set[str]:
+    after = inside.invocations(host)
+    assert set(before) == set(after)
+    return {unit for unit in after if before[unit] != after[unit]}
+
+
+def test_a_changed_value_restarts_only_what_reads_it(host, site, play):
+    changed = {"lago_front_environment_variables_additional_variables": "LAGO_OF_TEST=changed"}
+    before = inside.invocations(host)
+    announced, done = play("--check", **changed), play(**changed)
+    assert announced.changes == done.changes
+    assert done.units == {FRONT: "restart"}
+    assert done.changes["files"] == ["/mash/lago/front/env-config.js"]
+    assert restarted(before, host) == {FRONT}
+    eventually(lambda: b"LAGO_OF_TEST" in site.get("/env-config.js").body)
+
+    before = inside.invocations(host)
+    assert play().units == {FRONT: "restart"}
+    assert restarted(before, host) == {FRONT}
+    eventually(lambda: site.url.encode() in site.get("/env-config.js").body)
+    assert b"LAGO_OF_TEST" not in site.get("/env-config.js").body
+
+
+def test_what_is_down_is_started_and_nothing_else(host, play):
+    before = inside.invocations(host)
+    host.check_output("systemctl stop %s", FRONT)
+    # systemd starts this one by itself, a moment later or when the run asks for it.
+    host.check_output("docker kill mash-lago-pdf")
+    announced, done = play("--check"), play()
+    assert announced.units[FRONT] == done.units[FRONT] == "start"
+    assert set(announced.units) | set(done.units) <= {FRONT, PDF}
+    assert inside.all_active(host)
+    assert restarted(before, host) == {FRONT, PDF}

@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The server as its administrator sees it."""
+
+from __future__ import annotations
+
+import json
+
+UNITS = "mash-*.service"
+
+
+def properties(host, unit: str, *names: str) -> dict[str, str]:
+    text = host.check_output("systemctl show --property=%s %s", ",".join(names), unit)
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def installed_units(host) -> list[str]:
+    """Every long-running unit of ours, running or not."""
+    text = host.check_output("systemctl list-unit-files --plain --no-legend --state=enabled %s", UNITS)
+    return sorted(line.split()[0] for line in text.splitlines())
+
+
+def states(host) -> dict[str, str]:
+    names = installed_units(host)
+    text = host.run(f"systemctl is-active {' '.join(names)}").stdout
+    return dict(zip(names, text.split(), strict=True))
+
+
+def all_active(host) -> bool:
+    found = states(host)
+    return bool(found) and set(found.values()) == {"active"}
+
+
+def invocations(host) -> dict[str, str]:
+    """Another value: the unit was started anew."""
+    text = host.check_output(f"systemctl show --property=Id,InvocationID {' '.join(installed_units(host))}")
+    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in text.split("\n\n")]
+    return {block["Id"]: block["InvocationID"] for block in blocks}
+
+
+def containers(host) -> dict[str, dict]:
+    found = json.loads(host.check_output("docker inspect $(docker ps --quiet --filter name=^mash-)"))
+    return {container["Name"].lstrip("/"): container for container in found}
+
+
+def sql(host, query: str, database: str = "lago") -> str:
+    return host.check_output(
+        "docker exec mash-postgres psql --username=root --dbname=%s --tuples-only --no-align --command=%s",
+        database,
+        query,
+    )
+
+
+def event_rows(host, transaction_ids: list[str]) -> int:
+    listed = ",".join(f"'{one}'" for one in transaction_ids)
+    return int(sql(host, f"SELECT count(*) FROM events WHERE transaction_id IN ({listed})"))

@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Runs of the playbook: those that Molecule made, as the callback `changes` wrote them down, and new ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run announced (in check mode) or did on one host."""
+
+    check: bool
+    changes: dict
+    tasks: list[str]
+    invocations: dict[str, str]  # of the units, before the run
+
+    @property
+    def units(self) -> dict[str, str]:
+        return self.changes["units"]
+
+
+def recorded(host_name: str, directory: Path | None = None) -> list[Run]:
+    """All runs on a host so far, oldest first."""
+    directory = directory or Path(os.environ["CHANGES_DIRECTORY"])
+    runs = [json.loads(path.read_text()) for path in sorted(directory.glob("*.json"))]
+    return [Run(run["check"], **run["hosts"][host_name]) for run in runs if host_name in run["hosts"]]
+
+
+def play(host_name: str, *arguments: str, **variables: object) -> Run:
+    """What the user's playbook does with these variables on top of the scenario's."""
+    done = subprocess.run(
+        [
+            "ansible-playbook",
+            f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
+            f"--limit={host_name}",
+            f"--extra-vars={json.dumps(variables)}",
+            *arguments,
+            "setup.yml",
+        ],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return recorded(host_name)[-1]
