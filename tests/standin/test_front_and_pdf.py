@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The front end as shipped and hardened; the PDF service."""
 
+import json
 import subprocess
 import urllib.error
 import urllib.request
@@ -107,7 +108,8 @@ def test_pdf(own_bed):
         own_bed, "--api-timeout=300s", "--chromium-disable-javascript=true", "--libreoffice-disable-routes=true",
         "--chromium-ignore-certificate-errors=true",
     )  # fmt: skip
-    assert '"status": "up"' in eventually(lambda: service.execute("curl", "-fsS", "http://localhost:3000/health"))
+    health = eventually(lambda: service.execute("curl", "-fsS", "http://localhost:3000/health"))
+    assert json.loads(health)["status"] == "up"
     assert service.execute("id", "-u").strip() == "1001"
     assert convert(service) == "200%PDF"
     assert service.stop(30)[1] == 0
