@@ -30,6 +30,8 @@ SERVICE = {
     "dockerfile": {"type": "str"},
     "entrypoint": {"type": "str"},
     "command": {"type": "list", "elements": "str", "default": []},
+    # Docker's own init as the first process: for a program that does not behave as one.
+    "init": {"type": "bool", "default": False},
     "user": {"type": "str"},
     # Directory of the service's own files (environment, labels).
     "path": {"type": "path", "required": True},

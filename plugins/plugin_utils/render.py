@@ -183,6 +183,8 @@ def create_arguments(service: dict, environment_files: list[str], label_path: st
     }
     words += [f"{option}={value}" for option, value in options.items() if value]
     words += [f"--pids-limit={service['pids']}", f"--stop-timeout={service['stop_time']}"]
+    if service["init"]:
+        words.append("--init")
     if service["read_only"]:
         words.append("--read-only")
     words += ["--cap-drop=ALL", *(f"--cap-add={capability}" for capability in service["capabilities"])]
