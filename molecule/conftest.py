@@ -37,9 +37,15 @@ def user_values() -> dict:
 
 
 @pytest.fixture
-def site(server, user_values, monkeypatch) -> Iterator[Site]:
+def keys() -> Path:
+    """Where create.yml puts what is made anew for each set of servers."""
+    return Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "keys"
+
+
+@pytest.fixture
+def site(server, user_values, keys, monkeypatch) -> Iterator[Site]:
     """The site as users reach it."""
-    certificates = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "keys" / "certificate.pem"
+    certificates = keys / "certificate.pem"
     # For the vendor's client; a proxy of this machine does not know the site.
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates))
     monkeypatch.setenv("NO_PROXY", "*")
