@@ -57,7 +57,8 @@ prepare_environment() {
   state=${STATE_DIRECTORY:-.state}
   mkdir -p "$state"
   if [ "${1:-}" = development ]; then
-    # reuse recognises text with libmagic, which `file` brings under whatever name; tests ask systemd-analyze about the units.
+    # reuse wants libmagic, whose package is named differently in each release: `file` brings it.
+    # Tests ask systemd-analyze about the units.
     install_packages ca-certificates file git openssh-client python3 python3-venv systemd
     environment_is_of requirements-dev.lock || make_environment requirements-dev.lock
   else
