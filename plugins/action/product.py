@@ -98,17 +98,18 @@ class ActionModule(ActionBase):
     def images(self, images: list) -> list[str]:
         """Pull and build, with a line of progress every few seconds."""
         host = self._task_vars["inventory_hostname"]
-        done: list[str] = []
-        while len(done) < len(images):
-            answer = self.module("server_images", images=images, patience=PULL_PATIENCE)
-            for reference in answer["done"]:
-                display.display(f"{host}: has {reference}")
-            done += answer["done"]
-            if not answer["pending"]:
-                break
-            for reference, line in answer["pending"].items():
-                display.display(f"{host}: getting {reference} ({len(done)} of {len(images)} done) {line}".rstrip())
-        return sorted(done)
+        missing = images
+        while missing:
+            pending = self.module("server_images", images=missing, patience=PULL_PATIENCE)["pending"]
+            # What is not pending is there, also what arrived between two calls.
+            for image in missing:
+                if image["reference"] not in pending:
+                    display.display(f"{host}: has {image['reference']}")
+            missing = [image for image in missing if image["reference"] in pending]
+            for reference, line in pending.items():
+                there = f"{len(images) - len(missing)} of {len(images)} done"
+                display.display(f"{host}: getting {reference} ({there}) {line}".rstrip())
+        return sorted(image["reference"] for image in images)
 
     def units(self, operation: str, units: dict) -> dict:
         return self.module("server_units", operation=operation, units=units)["units"]

@@ -75,6 +75,22 @@ def test_what_is_announced_is_what_is_done(bring_up):
     assert actions_of(announced["changes"]) == actions_of(done)
 
 
+def test_an_image_that_arrives_between_two_calls_is_done(monkeypatch):
+    """The first call leaves it pending, the second finds it there and has nothing to do."""
+    asked = []
+
+    def module(self, name, **arguments):
+        asked.append([image["reference"] for image in arguments["images"]])
+        return {"done": ["b:1"], "pending": {"a:1": "50 %"}} if len(asked) == 1 else {"done": [], "pending": {}}
+
+    action = VirtualHost().action(product, {"name": "lago", "server": VirtualHost().server}, False)
+    action._task_vars = {"inventory_hostname": "lago.example.com"}
+    monkeypatch.setattr(type(action), "module", module)
+    references = ["a:1", "b:1"]
+    assert action.images([{"reference": reference} for reference in references]) == references
+    assert asked == [references, ["a:1"]]
+
+
 def actions_of(changes):
     return {unit: change["action"] for unit, change in changes["units"].items()}
 
