@@ -32,6 +32,12 @@ VERBS = ["setup", "start", "restart", "stop", "preflight"]
 TAGS = {"setup": "setup-all,start", "start": "start-all", "restart": "restart-all", "stop": "stop-all"}
 
 
+def without_clone(**variables):
+    """The environment without what points to this clone."""
+    pointers = ("ANSIBLE_CONFIG", "ANSIBLE_COLLECTIONS_PATH")
+    return {**{name: value for name, value in os.environ.items() if name not in pointers}, **variables}
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The answer of the probe on a server on which nothing is installed yet."""
@@ -65,11 +71,12 @@ def installed(tmp_path_factory):
     """A directory with the installed collection, and a playbook of the user's own for each verb; no clone in sight."""
     directory = tmp_path_factory.mktemp("installed")
     galaxy = Path(sys.executable).with_name("ansible-galaxy")
+    environment = without_clone(ANSIBLE_COLLECTIONS_PATH=str(directory))
     build = [galaxy, "collection", "build", f"--output-path={directory}"]
-    subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True)
+    subprocess.run(build, cwd=REPOSITORY, env=environment, check=True, capture_output=True)
     (archive,) = directory.glob("*.tar.gz")
     install = [galaxy, "collection", "install", "--offline", f"--collections-path={directory}", archive]
-    subprocess.run(install, cwd=directory, check=True, capture_output=True)
+    subprocess.run(install, cwd=directory, env=environment, check=True, capture_output=True)
     for verb in VERBS:
         (directory / f"{verb}.yml").write_text(OWN_PLAYBOOK.format(verb=verb))
     return directory
@@ -84,15 +91,12 @@ def calls(tmp_path_factory, inventory, server, installed):
         clone = entry in ("root", "playbooks")
         directory = REPOSITORY if clone else installed
         recorded = tmp_path_factory.mktemp("calls") / "calls"
-        environment = {
-            **os.environ,
-            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback"),
-            "ANSIBLE_CALLBACKS_ENABLED": "recorder",
-            "RECORDER_SERVER": str(server),
-            "RECORDER_CALLS": str(recorded),
-        }
-        for name in ("ANSIBLE_CONFIG", "ANSIBLE_COLLECTIONS_PATH"):
-            environment.pop(name, None)
+        environment = without_clone(
+            ANSIBLE_CALLBACK_PLUGINS=str(HERE / "callback"),
+            ANSIBLE_CALLBACKS_ENABLED="recorder",
+            RECORDER_SERVER=str(server),
+            RECORDER_CALLS=str(recorded),
+        )
         if not clone:
             environment["ANSIBLE_COLLECTIONS_PATH"] = str(installed)
         playbook = {
