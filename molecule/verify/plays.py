@@ -36,7 +36,14 @@ def recorded(host_name: str, directory: Path | None = None) -> list[Run]:
 
 def play(host_name: str, *arguments: str, **variables: object) -> Run:
     """What the user's playbook does with these variables on top of the scenario's."""
-    done = subprocess.run(
+    done = attempt(host_name, *arguments, **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return recorded(host_name)[-1]
+
+
+def attempt(host_name: str, *arguments: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    """Such a run, which may fail."""
+    return subprocess.run(
         [
             "ansible-playbook",
             f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
@@ -50,5 +57,3 @@ def play(host_name: str, *arguments: str, **variables: object) -> Run:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return recorded(host_name)[-1]

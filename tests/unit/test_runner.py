@@ -120,7 +120,9 @@ def test_a_wrong_list_is_an_error(tmp_path, needs):
 
 def test_interruption_ends_steps_and_cleans_up(tmp_path):
     program = f"""
-import os, pathlib, sys
+import os, pathlib, signal, sys
+# What was started in the background of a shell ignores SIGINT, and so do its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {str(REPOSITORY / "tests")!r})
 from runner import steps
 from runner.processes import Processes

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A run changes what differs and nothing else."""
 
-from verify import inside
+import subprocess
+import time
+
+from verify import inside, plays
 from verify.waiting import eventually
 
 FRONT = "mash-lago-front.service"
@@ -42,3 +45,34 @@ def test_what_is_down_is_started_and_nothing_else(host, play):
     assert set(announced.units) | set(done.units) <= {FRONT, PDF}
     assert inside.all_active(host)
     assert restarted(before, host) == {FRONT, PDF}
+
+
+def test_an_image_that_does_not_exist_is_named_at_once(server, play):
+    """Asked for at a registry that answers; what runs goes on."""
+    registry = f"{inside_registry()}/"
+    start = time.monotonic()
+    done = plays.attempt(
+        server.name, lago_front_container_image_registry_prefix=registry, lago_front_container_image_tag="v9.9.9"
+    )
+    assert done.returncode != 0
+    assert f"{registry}getlago/front:v9.9.9 cannot be pulled (tried 1x)" in done.stdout + done.stderr
+    # One try and no pause: with the run around it far below the 14 s that four tries would pause.
+    assert time.monotonic() - start < 14
+    assert play().changes["units"] == {}
+
+
+def test_a_docker_that_is_there_is_not_reconfigured(host, play):
+    before = host.file("/etc/docker/daemon.json").content_string
+    play(mash_playbook_docker_installation_daemon_options_custom={"debug": True})
+    assert host.file("/etc/docker/daemon.json").content_string == before
+
+
+def test_the_time_is_synchronised(host):
+    """In a container the service itself cannot run; on a server its being enabled starts it."""
+    assert host.check_output("systemctl is-enabled systemd-timesyncd") == "enabled"
+
+
+def inside_registry() -> str:
+    return subprocess.run(
+        [plays.REPOSITORY / "bin" / "testbed", "registry"], capture_output=True, text=True, check=True
+    ).stdout.strip()
