@@ -68,7 +68,7 @@ SERVICE = {
     "ports": {"type": "list", "elements": "str", "default": []},
     "memory": {"type": "str"},
     "cpus": {"type": "str"},
-    # A fork bomb is stopped long before the server's own limit; the largest of ours, Chromium, needs some hundred.
+    # A variable of the family `limits` in all entries of ours.
     "pids": {"type": "int", "default": 4096},
     "read_only": {"type": "bool", "default": True},
     "capabilities": {"type": "list", "elements": "str", "default": []},
