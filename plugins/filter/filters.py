@@ -78,6 +78,15 @@ def wave_sizes(hosts: t.Iterable[str], hostvars: t.Mapping) -> list[int]:
     return [numbers.count(number) for number in sorted(set(numbers))] or [1]
 
 
+def other_than(values: t.Mapping, defaults: t.Mapping) -> dict[str, t.Any]:
+    """Those of the values that are set, and not to their default. A number may stand as text on either side."""
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and value != "" and str(value) != str(defaults[name])
+    }
+
+
 def container_mounts(volumes: t.Iterable[t.Mapping]) -> list[dict]:
     """MASH's additional volumes (type, src, dst, options) as mounts of an entry."""
     mounts = []
@@ -96,6 +105,7 @@ class FilterModule:
             "gate_command": gate_command,
             "in_waves": in_waves,
             "memory_kb_as_mb": memory_kb_as_mb,
+            "other_than": other_than,
             "percent_encode": percent_encode,
             "same_machine": same_machine,
             "sql_identifier": sql_identifier,

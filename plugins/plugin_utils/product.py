@@ -16,7 +16,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, is_trusted_as_template, trust_as_template
 
 from .definition import DIRECTORY, FILE, NETWORK, SERVICE, DefinitionError, validated
-from .specification import as_specified
+from .specification import as_specified, options_of
 
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FAMILIES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "families.yml")
@@ -62,6 +62,25 @@ def family_variables(families: dict, uses: t.Iterable[dict]) -> dict[str, t.Any]
                     names[f"{name}_{part}"] = {}
                 names[name] = trust_as_template(f"{{{{ {name}_auto | combine({name}_custom) }}}}")
     return names
+
+
+def setting_variables(settings: t.Mapping | None, options: t.Mapping) -> dict[str, t.Any]:
+    """The variable of each environment variable NAME, with the default of its specification, and a dictionary of them.
+
+    The default is what the software does without the variable, so a value that is the default is left out of it.
+    """
+    if not settings:
+        return {}
+    variables = {name: settings["prefix"] + name.lower() for name in settings["names"]}
+    defaults = {name: options[variable]["default"] for name, variable in variables.items()}
+    dictionary = ", ".join(f"'{name}': {variable}" for name, variable in variables.items())
+    return {
+        **{variable: defaults[name] for name, variable in variables.items()},
+        f"{settings['variable']}_defaults": defaults,
+        settings["variable"]: trust_as_template(
+            f"{{{{ {{{dictionary}}} | selfhosting.lago.other_than({settings['variable']}_defaults) }}}}"
+        ),
+    }
 
 
 class Settled:
@@ -125,6 +144,7 @@ class Product:
         data = {**load("product.yml"), "checks": load("checks.yml") or []}
         families = {**load(FAMILIES), **load("families.yml")}
         expanded = family_variables(families, data.get("families", []))
+        expanded.update(setting_variables(data.get("settings"), options_of(name)))
         expanded.update(data.get("variables", {}))
         # What the user, the wiring or the role's defaults set wins over the family.
         return cls(name, data, Settled(templar, {**expanded, **variables}))

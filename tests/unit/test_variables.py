@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 import variables_reference
 import yaml
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import FAMILIES, MARKER, family_variables
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import (
+    FAMILIES,
+    MARKER,
+    family_variables,
+    setting_variables,
+)
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.specification import defaults_of, fault, options_of
 from virtual_host import PRODUCTS, REPOSITORY
 
@@ -24,6 +29,8 @@ INTERNAL = re.compile(
     | lago_(api_environment_path|front_config_path|process_networks|api_environment|create_organization)
     | lago_api_(rule|legacy_rule|middlewares|unavailable_middleware)
     | lago_unavailable_name
+    | lago_api_settings(_defaults)?
+    | lago_gcs_keyfile_path
     | postgres_databases_script
     | traefik_dynamic_path
     )$""",
@@ -48,6 +55,7 @@ def defined(role):
     families = {**read(Path(FAMILIES)), **(read(directory / "families.yml") or {})}
     names = {
         **family_variables(families, product.get("families", [])),
+        **setting_variables(product.get("settings"), options_of(role)),
         **product.get("variables", {}),
         **(read(directory / "defaults" / "main.yml") or {}),
     }
@@ -152,6 +160,9 @@ def referred():
             found.update(re.findall(r"\w+", text))
     for role in PRODUCTS:
         directory = REPOSITORY / "roles" / role
+        settings = (read(directory / "product.yml") or {}).get("settings")
+        for text in texts(setting_variables(settings, options_of(role))):
+            found.update(re.findall(r"\w+", text) if "{{" in text else ())
         families = {**read(Path(FAMILIES)), **(read(directory / "families.yml") or {})}
         for use in (read(directory / "product.yml") or {}).get("families", []):
             for prefix in use["prefixes"]:
