@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.checks import (
     misfits_of,
     problems_of,
     together,
 )
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.known_variables import unknown_variables, without_effect
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
+
+display = Display()
 
 
 class ActionModule(ActionBase):
@@ -31,9 +36,13 @@ class ActionModule(ActionBase):
             misfits += misfits_of(product, task_vars)
             if product.enabled:
                 failed += problems_of(product)
-        problems = together(misfits, failed)
+        own = self._templar.resolve_variable_expression("mash_playbook_known_variables") or []
+        unknown, remarks = unknown_variables(task_vars, own)
+        host = task_vars["inventory_hostname"]
+        for remark in remarks + without_effect(task_vars):
+            display.display(f"{host}: {remark}", color=C.COLOR_WARN)
+        problems = unknown + together(misfits, failed)
         if problems:
-            host = task_vars["inventory_hostname"]
             listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, 1))
             raise AnsibleActionFail(
                 f"{host}: nothing was changed; {len(problems)} to correct first:\n{listed}",

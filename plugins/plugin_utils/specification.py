@@ -27,7 +27,8 @@ WORDS = {
 
 
 @functools.cache
-def _read(*path: str) -> dict:
+def read_yaml(*path: str) -> dict:
+    """A file of this collection; nobody may change what is returned."""
     file = os.path.join(COLLECTION, *path)
     if not os.path.exists(file):
         return {}
@@ -37,13 +38,16 @@ def _read(*path: str) -> dict:
 
 def options_of(role: str) -> dict[str, dict]:
     """Each variable of the role with its type; without templates, and nobody may change what is returned."""
-    specification = _read("roles", role, "meta", "argument_specs.yml")
+    specification = read_yaml("roles", role, "meta", "argument_specs.yml")
     return specification["argument_specs"]["main"]["options"] if specification else {}
 
 
 def defaults_of(role: str) -> dict[str, t.Any]:
     """The role's defaults as they are written, and what the wiring sets."""
-    return {**_read("roles", role, "defaults", "main.yml"), **_read("playbooks", "group_vars", "mash_servers.yml")}
+    return {
+        **read_yaml("roles", role, "defaults", "main.yml"),
+        **read_yaml("playbooks", "group_vars", "mash_servers.yml"),
+    }
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import variables_reference
 import yaml
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.known_variables import WITHOUT_EFFECT
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import (
     FAMILIES,
     MARKER,
@@ -38,7 +39,8 @@ INTERNAL = re.compile(
 )
 # Where MASH's names can be read; not part of the repository.
 REFERENCE = REPOSITORY.parent / "shared" / "reference"
-MISSING = Path(__file__).parent / "mash-names-missing.yml"
+# What this project says of MASH's names.
+MASH = REPOSITORY / "plugins" / "plugin_utils" / "mash_variables.yml"
 # Beginnings of the names of what this project carries.
 CARRIED = ("lago_", "valkey_", "postgres_", "traefik_", "container_socket_proxy_", "mash_playbook_", "devture_")
 
@@ -178,28 +180,35 @@ def test_what_does_nothing_says_so():
         if "." in name or name in COMMAND_LINE["services"]:
             continue
         if name not in referred():
-            assert option["description"].startswith("Without effect, "), f"nothing uses {name}"
+            assert option["description"].startswith(WITHOUT_EFFECT), f"nothing uses {name}"
+
+
+def listed(*files):
+    lines = [line for file in files for line in (REFERENCE / file).read_text().splitlines()]
+    return {line.split("\t")[0] for line in lines if line and not line.startswith(("#", "name\t"))}
 
 
 def mash_names():
     """Names of MASH that users of its Lago know, of the roles that are carried here."""
-    names = set()
-    for file in ("lago-variables.tsv", "valkey-variables.tsv", "documented-variables.tsv"):
-        lines = (REFERENCE / file).read_text().splitlines()
-        names.update(line.split("\t")[0] for line in lines if line and not line.startswith(("#", "name\t")))
+    names = listed("lago-variables.tsv", "valkey-variables.tsv", "documented-variables.tsv")
     return {name for name in names if name.startswith(CARRIED)}
 
 
-def missing():
-    return {name: entry["reason"] for entry in read(MISSING) for name in entry["names"]}
+def other_names():
+    return listed("mash-other-variables.tsv")
 
 
-def test_missing_names_are_missing():
-    known = {name for _role, name in SPECIFIED}
-    assert missing().keys() & known == set(), "these are known by now"
-    names = [name for entry in read(MISSING) for name in entry["names"]]
+def not_carried():
+    return [name for group in read(MASH)["not_carried"] for name in group["names"]]
+
+
+def test_what_is_not_carried():
+    """A name that a role gets has to leave plugins/plugin_utils/mash_variables.yml."""
+    names = not_carried()
     assert sorted(names) == sorted(set(names)), "a name stands once"
-    assert all(entry["reason"].endswith(".") for entry in read(MISSING))
+    assert not set(names) & {name for _role, name in SPECIFIED}, "these are carried by now: take them out of the list"
+    groups = read(MASH)["not_carried"]
+    assert all(group["means"].endswith(".") and group["names"] for group in groups)
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="MASH's names are not at hand")
@@ -207,11 +216,12 @@ def test_names_of_mash(record_property):
     known = {name for _role, name in SPECIFIED}
     names = mash_names()
     assert len(names) > 200
-    assert names - known - missing().keys() == set(), "neither known nor in mash-names-missing.yml"
-    assert missing().keys() - names == set(), "MASH does not have these"
+    missing = set(not_carried())
+    assert names | other_names() == (names | other_names()) & (known | missing), "neither carried nor listed"
+    assert missing - names - other_names() == set(), "MASH does not have these"
     record_property("names of MASH", len(names))
-    record_property("of these missing", len(missing()))
-    print(f"{len(names)} names of MASH, {len(missing())} of them missing")
+    record_property("of these missing", len(names & missing))
+    print(f"{len(names)} names of MASH, {len(names & missing)} of them missing")
 
 
 def test_what_the_preflight_takes_for_right():
