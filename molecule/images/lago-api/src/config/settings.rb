@@ -99,18 +99,22 @@ module Settings
   # Only these two: a cache that is reached by sentinels alone loses the wallet refresh.
   def shared_cache? = present?("LAGO_MEMCACHE_SERVERS") || present?("LAGO_REDIS_CACHE_URL")
 
+  # With sentinels the URL still says user, password and database; its host and its scheme are not looked at, so there is no
+  # TLS then. A sentinel without a port is asked at 6379, redis-client's own default.
   def redis(url, password, prefix)
-    options = { url: ENV[url], timeout: 1 }.compact
-    options[:password] = ENV[password] if present?(password)
-    options[:ssl_params] = { verify_mode: OpenSSL::SSL::VERIFY_NONE } if options[:url].to_s.start_with?("rediss:")
+    options = { url: ENV[url].presence, timeout: 1, ssl_params: { verify_mode: OpenSSL::SSL::VERIFY_NONE } }.compact
     if present?("#{prefix}_SENTINELS")
-      hosts = ENV["#{prefix}_SENTINELS"].split(",").map { |host| host.strip.split(":") }
-      options.delete(:url)
-      options[:sentinels] = hosts.map { |host, port| { host: host, port: Integer(port || 26_379) } }
+      options[:sentinels] = ENV["#{prefix}_SENTINELS"].split(",").map { |sentinel| host_and_port(sentinel) }
       options[:name] = ENV["#{prefix}_MASTER_NAME"].presence || "master"
       options[:role] = :master
     end
+    options[:password] = ENV[password] if present?(password)
     options
+  end
+
+  def host_and_port(text)
+    host, port = text.split(":").map(&:strip)
+    { host: host, port: port.presence && Integer(port) }.compact
   end
 
   def reconnect_delays
