@@ -9,6 +9,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.text import (
     percent_encode,
+    redis_url,
     sql_identifier,
     sql_literal,
 )
@@ -107,6 +108,7 @@ class FilterModule:
             "memory_kb_as_mb": memory_kb_as_mb,
             "other_than": other_than,
             "percent_encode": percent_encode,
+            "redis_url": redis_url,
             "same_machine": same_machine,
             "sql_identifier": sql_identifier,
             "sql_literal": sql_literal,

@@ -16,6 +16,18 @@ def percent_encode(value: t.Any) -> str:
     return quote(str(value), safe="")
 
 
+def redis_url(
+    hostname: str, port: t.Any, database: t.Any, username: str = "", password: t.Any = "", tls: bool = False
+) -> str:
+    """Where a Redis or Valkey is, with a database.
+
+    A client takes a user without a password for the password, so both stand in the URL or none.
+    """
+    user = f"{percent_encode(username)}:{percent_encode(password)}@" if password else ""
+    host = f"[{hostname}]" if ":" in str(hostname) and not str(hostname).startswith("[") else hostname
+    return f"{'rediss' if tls else 'redis'}://{user}{host}:{port}/{database}"
+
+
 def sql_literal(value: t.Any) -> str:
     """A quoted SQL string (standard_conforming_strings is on by default)."""
     return "'" + str(value).replace("'", "''") + "'"

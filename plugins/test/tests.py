@@ -47,6 +47,17 @@ def hostname(value: t.Any) -> bool:
     return isinstance(value, str) and bool(HOSTNAME.match(value))
 
 
+def plain_user_name(value: t.Any) -> bool:
+    """What is the same inside a URL as outside (RFC 3986, 2.3)."""
+    return bool(re.fullmatch(r"[A-Za-z0-9._~-]+", str(value)))
+
+
+def host_and_port(value: t.Any) -> bool:
+    """A host name or IPv4 address and a port: sentinel.example.com:26379."""
+    name, _colon, port = str(value).rpartition(":")
+    return hostname(name) and port.isdecimal() and 0 < int(port) < 65536
+
+
 def lago_version_from(value: t.Any, lowest: str) -> bool:
     try:
         return lago_version(value) >= lago_version(lowest)
@@ -66,8 +77,10 @@ class TestModule:
     def tests(self) -> dict[str, t.Callable]:
         return {
             "environment_text": environment_text,
+            "host_and_port": host_and_port,
             "hostname": hostname,
             "lago_version_from": lago_version_from,
             "lago_version_up_to": lago_version_up_to,
+            "plain_user_name": plain_user_name,
             "rsa_private_key": rsa_private_key,
         }

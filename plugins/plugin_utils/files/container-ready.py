@@ -8,6 +8,7 @@ Runs as ExecStartPost= of the container's unit, so that systemd calls a unit sta
   container-ready [--timeout=S] NAME http PORT PATH     any answer below 500
   container-ready [--timeout=S] NAME tcp PORT           the port accepts a connection
   container-ready [--timeout=S] NAME established PORT.. a process in it is connected to one of these ports somewhere
+  container-ready [--timeout=S] NAME established except PORT..   to any other port than these
   container-ready [--timeout=S] NAME exec COMMAND..     the command ends with 0 inside the container
 """
 
@@ -76,14 +77,15 @@ def tcp_answers(container, port):
 
 def established(container, *ports):
     """State 01 in /proc/<pid>/net/tcp is ESTABLISHED; the third column is the other end, ports are hexadecimal."""
-    wanted = {int(port) for port in ports}
+    others = ports[:1] == ("except",)
+    named = {int(port) for port in ports[others:]}
     for table in ("tcp", "tcp6"):
         try:
             with open(f"/proc/{container['State']['Pid']}/net/{table}", encoding="ascii") as file:
                 rows = [line.split() for line in file.readlines()[1:]]
         except OSError:
             continue
-        if any(row[3] == "01" and int(row[2].rsplit(":", 1)[1], 16) in wanted for row in rows):
+        if any(row[3] == "01" and (int(row[2].rsplit(":", 1)[1], 16) in named) != others for row in rows):
             return True
     return False
 

@@ -4,6 +4,7 @@
 
 import http.server
 import importlib.util
+import io
 import json
 import os
 import socket
@@ -97,6 +98,20 @@ def test_established(ready, address):
         assert not ready.established(me, "1", str(port))
         with socket.create_connection((address, port)):
             assert ready.established(me, "1", str(port))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_established_to_any_but_some_ports(ready, address, tmp_path, monkeypatch):
+    """Invented tables: this process has connections of its own."""
+    here, remote = ("0" * 31 + "1", "0" * 32) if ":" in address else ("0100007F", "00000000")
+    table = "tcp6" if ":" in address else "tcp"
+    row = f"   0: {here}:A000 {remote}:{5432:04X} 01 rest\n   1: {here}:A001 {remote}:0000 0A rest\n"
+    monkeypatch.setattr("builtins.open", lambda path, **_options: io.StringIO("head\n" + row * path.endswith(table)))
+    me = {"State": {"Pid": 1}}
+    assert not ready.established(me, "except", "5432")
+    assert ready.established(me, "except", "6379")
+    assert ready.established(me, "5432")
+    assert not ready.established(me, "6379")
 
 
 def test_established_in_a_process_that_ended(ready):

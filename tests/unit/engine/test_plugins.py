@@ -183,12 +183,46 @@ def test_what_is_no_hostname(value):
     assert not tests.hostname(value)
 
 
+@pytest.mark.parametrize("value", ["a:1", "sentinel.example.com:26379", "192.0.2.1:65535"])
+def test_host_and_port(value):
+    assert tests.host_and_port(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "a", "a:", ":1", "a:0", "a:65536", "a:b", "redis://a:1", "a:1,b:1", " a:1", None, 1]
+)
+def test_what_is_no_host_and_port(value):
+    assert not tests.host_and_port(value)
+
+
+@pytest.mark.parametrize(("value", "expected"), [("la-go_1.~", True), ("", False), ("a:b", False), ("a%40b", False)])
+def test_plain_user_name(value, expected):
+    assert tests.plain_user_name(value) is expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("a", 6379, 0), "redis://a:6379/0"),
+        (("a", 6379, 1, "", "p/w+ %:@"), "redis://:p%2Fw%2B%20%25%3A%40@a:6379/1"),
+        (("a", 6380, 2, "lago", "pw", True), "rediss://lago:pw@a:6380/2"),
+        (("a", 6379, 0, "lago", ""), "redis://a:6379/0"),
+        (("fd00::1", 6379, 0), "redis://[fd00::1]:6379/0"),
+        (("[fd00::1]", 6379, 0), "redis://[fd00::1]:6379/0"),
+    ],
+)
+def test_redis_url(arguments, expected):
+    assert text.redis_url(*arguments) == expected
+
+
 def test_all_are_offered():
     assert set(filters.FilterModule().filters()) >= {"traefik_path_rule", "gate_command", "container_mounts"}
     assert set(tests.TestModule().tests()) == {
         "environment_text",
+        "host_and_port",
         "hostname",
         "lago_version_from",
         "lago_version_up_to",
+        "plain_user_name",
         "rsa_private_key",
     }

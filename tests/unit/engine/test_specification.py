@@ -108,7 +108,7 @@ def test_a_sound_host_has_none():
     [
         ("lago_scheme", "ftp", "is 'ftp'. Allowed: http, https. Correct the line or remove it; without it: https."),
         ("lago_database_port", None, "has no value. Allowed: a whole number. Correct the line or remove it."),
-        ("lago_redis_port", "{{ 'x' }}", "is 'x'. Allowed: a whole number. *; without it: 6379."),
+        ("lago_redis_database", "{{ 'x' }}", "is 'x'. Allowed: a whole number. *; without it: 0."),
         ("lago_redis_password", ["hidden"], "is set (entries: 1, not shown). Allowed: text or a number. *"),
         ("lago_api_environment_variable_lago_license", True, "is set (4 characters, not shown). *"),
         (
