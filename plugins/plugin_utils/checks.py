@@ -29,7 +29,7 @@ class Problem(str):
 
 def shown(value: t.Any, secret: bool) -> str:
     """The value as a message may show it: a secret only by its length."""
-    if value is None or value == "":
+    if value is None or value in ("", [], ()):
         return "is empty"
     if secret and isinstance(value, (list, tuple, t.Mapping)):
         return f"is set (entries: {len(value)}, not shown)"

@@ -27,11 +27,13 @@ INTERNAL = re.compile(
     r"""^(
     selfhosting_.*
     | .*_(router|headers_middleware)
-    | lago_(api_environment_path|front_config_path|process_networks|api_environment|create_organization)
-    | lago_api_(rule|legacy_rule|middlewares|unavailable_middleware)
+    | lago_(api_environment_path|front_config_path|front_start_path|process_networks|api_environment|create_organization)
+    | lago_api_((legacy_|limited_)?rule|middlewares|unavailable_middleware|rate_limit_middleware)
+    | lago_(un)?limited_paths
     | lago_unavailable_name
     | lago_api_settings(_defaults)?
     | lago_gcs_keyfile_path
+    | lago_admin_surfaces
     | postgres_databases_script
     | traefik_dynamic_path
     )$""",
