@@ -39,6 +39,8 @@ SERVER = {
     "units": {},
     "files": {},
     "records": {},
+    "foreign": {"units": {}, "containers": {}, "databases": None, "entry_points": []},
+    "lago": {"version": "", "schema": [], "environment": {}},
     "postgres_major": "",
     "postgres_database": "",
     "listening": [22],

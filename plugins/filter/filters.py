@@ -13,7 +13,7 @@ from ansible_collections.selfhosting.lago.plugins.plugin_utils.text import (
     sql_identifier,
     sql_literal,
 )
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.versions import lago_version
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.versions import lago_version, stops_between
 
 
 def _path_rule(entry: t.Mapping, prefix: str) -> str:
@@ -53,6 +53,11 @@ def gate_command(table: t.Iterable[t.Mapping], version: str, create_organization
         raise AnsibleFilterError(f"no migration command is known for Lago {version}")
     row = rows[-1]
     return row["command"] + (row.get("create_organization", []) if create_organization else [])
+
+
+def upgrade_stops(stops: t.Iterable[t.Mapping], present: str, wanted: str) -> list[str]:
+    """Each stop between two releases as a line for people."""
+    return [f"{stop['at']} ({stop['task']})" for stop in stops_between(stops, present, wanted)]
 
 
 def same_machine(hosts: t.Iterable[str], hostvars: t.Mapping, machine: str) -> list[str]:
@@ -114,5 +119,6 @@ class FilterModule:
             "sql_literal": sql_literal,
             "traefik_headers": traefik_headers,
             "traefik_path_rule": traefik_path_rule,
+            "upgrade_stops": upgrade_stops,
             "wave_sizes": wave_sizes,
         }

@@ -35,6 +35,31 @@ options:
   records_path:
     description: Directory with the records of one-shot steps that succeeded.
     type: path
+  identifier:
+    description: What the units of the playbook begin with (C(mash_playbook_identifier)).
+    type: str
+    default: mash
+  lago:
+    description: Where Lago is, to tell which release is there and whether its keys are the same.
+    type: dict
+    default: {}
+    suboptions:
+      api: {description: Name of the API's container., type: str}
+      migrate: {description: Name of the migration's record., type: str}
+      keys: {description: Name of the record with the fingerprints of its keys., type: str}
+      environment_path: {description: Environment file of its processes., type: path}
+      database: {description: Name of its database., type: str}
+      landmarks: {description: Migrations that say how new a database is., type: list, elements: str, default: []}
+  postgres:
+    description: The container and the superuser of Postgres, asked for its databases where MASH started it.
+    type: dict
+    default: {}
+    suboptions:
+      container: {description: Name of the container., type: str}
+      user: {description: Name of the superuser., type: str}
+  traefik_config_path:
+    description: Traefik's configuration file, read for its entry points where MASH wrote it.
+    type: path
 author: The selfhosting.lago authors
 """
 
@@ -53,7 +78,9 @@ server:
     C(distribution), C(version), C(architecture) (amd64, arm64, arm32 or the kernel's name), C(memory_kb), C(disk)
     (free bytes of the base path's file system), C(machine), C(user) (C(uid), C(gid) or empty), C(docker)
     (C(installed), C(running), C(version)), C(images), C(networks), C(units), C(files), C(records),
-    C(postgres_major), C(listening), C(time_synchronised), C(python_apt).
+    C(postgres_major), C(listening), C(time_synchronised), C(python_apt), C(lago) (C(version), C(schema), and keyed
+    checksums of its C(environment) as long as no fingerprints of its keys are recorded), C(foreign) (what this
+    collection did not write; C(units), and where there are any C(containers), C(databases), C(entry_points)).
   returned: always
   type: dict
 """
@@ -68,6 +95,7 @@ import shutil
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosting.lago.plugins.module_utils import takeover
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     Docker,
     database_system,
@@ -204,6 +232,41 @@ def records(path):
     return found
 
 
+def foreign(parameters, docker, running):
+    """What this collection did not write. Of a server without such units nothing else is asked."""
+    units = takeover.foreign_units(parameters["identifier"])
+    found = {"units": units, "containers": {}, "databases": None, "entry_points": []}
+    if units and running:
+        postgres = parameters["postgres"]
+        found["containers"] = takeover.running_containers(docker)
+        found["entry_points"] = takeover.entry_points(parameters["traefik_config_path"] or "")
+        if f"{postgres['container']}.service" in units and postgres["container"] in found["containers"]:
+            found["databases"] = takeover.databases(postgres["container"], postgres["user"])
+    return found
+
+
+def lago(parameters, docker, units, stranger, recorded):
+    """Which release of Lago is there: what its unit or container names, or the migration that ran last."""
+    names = parameters["lago"]
+    if not names:
+        return {"version": "", "schema": [], "environment": {}}
+    unit = f"{names['api']}.service"
+    container = stranger["containers"].get(names["api"], {})
+    image = units.get(unit, {}).get("image") or container.get("image") or stranger["units"].get(unit, "")
+    present = takeover.release_of(image)
+    if container and not present:
+        present = takeover.release_in((docker.container(names["api"]) or {}).get("Config", {}).get("Env") or [])
+    migrated = takeover.release_of(recorded.get(names["migrate"], {}).get("image", ""))
+    schema = []
+    if stranger["databases"] and names["database"] in stranger["databases"]:
+        postgres = parameters["postgres"]
+        schema = takeover.schema(postgres["container"], postgres["user"], names["database"], names["landmarks"])
+    environment = {}
+    if names["keys"] not in recorded:
+        environment = takeover.environment_digests(names["environment_path"], parameters["digest_key"])
+    return {"version": takeover.newest(present, migrated), "schema": schema, "environment": environment}
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
@@ -213,6 +276,25 @@ def main():
             "digest_key": {"type": "str", "required": True, "no_log": True},
             "postgres_data_path": {"type": "path"},
             "records_path": {"type": "path"},
+            "identifier": {"type": "str", "default": "mash"},
+            "lago": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "api": {"type": "str"},
+                    "migrate": {"type": "str"},
+                    "keys": {"type": "str", "no_log": False},
+                    "environment_path": {"type": "path"},
+                    "database": {"type": "str"},
+                    "landmarks": {"type": "list", "elements": "str", "default": []},
+                },
+            },
+            "postgres": {
+                "type": "dict",
+                "default": {},
+                "options": {"container": {"type": "str"}, "user": {"type": "str"}},
+            },
+            "traefik_config_path": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -236,6 +318,8 @@ def main():
     )
     for name, state in states.items():
         state.update(units[name])
+    recorded = records(parameters["records_path"])
+    stranger = foreign(parameters, docker, running)
     module.exit_json(
         changed=False,
         server={
@@ -257,7 +341,9 @@ def main():
             "networks": sorted(docker.networks()) if running else [],
             "units": states,
             "files": files,
-            "records": records(parameters["records_path"]),
+            "records": recorded,
+            "foreign": stranger,
+            "lago": lago(parameters, docker, units, stranger, recorded),
             "postgres_major": read_line(os.path.join(parameters["postgres_data_path"] or "/nonexistent", "PG_VERSION")),
             "postgres_database": database_system(parameters["postgres_data_path"]),
             "listening": listening(),

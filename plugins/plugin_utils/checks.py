@@ -50,10 +50,11 @@ def problems_of(product: t.Any) -> list[Problem]:
             if product.evaluate(check["that"]):
                 continue
             value = product.evaluate(check.get("seen", variable))
+            detail = f" {product.evaluate(check['detail'])}" if "detail" in check else ""
         except AnsibleError as error:
             problems.append(Problem(variable, f"cannot be evaluated: {error}. {check['say']}", certain=False))
             continue
-        problems.append(Problem(variable, f"{shown(value, check.get('secret', False))}. {check['say']}"))
+        problems.append(Problem(variable, f"{shown(value, check.get('secret', False))}.{detail} {check['say']}"))
     return problems
 
 

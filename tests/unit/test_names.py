@@ -87,7 +87,7 @@ def test_variables_of_a_role(role):
 def test_checks(role):
     path = REPOSITORY / "roles" / role / "checks.yml"
     for check in read(path) if path.exists() else []:
-        assert check.keys() <= {"variable", "when", "that", "seen", "secret", "say"}
+        assert check.keys() <= {"variable", "when", "that", "seen", "secret", "detail", "say"}
         for key in ("variable", "when", "that", "seen"):
             if key in check:
                 assert not names_in(f"{{{{ {check[key]} }}}}") - defined(role), check
