@@ -27,7 +27,8 @@ INTERNAL = re.compile(
     r"""^(
     selfhosting_.*
     | .*_(router|headers_middleware)
-    | lago_(api_environment_path|front_config_path|front_start_path|process_networks|api_environment|create_organization)
+    | lago_(api_environment_path|front_config_path|front_start_path|process_networks)
+    | lago_(api_environment|create_organization)
     | lago_api_((legacy_|limited_)?rule|middlewares|unavailable_middleware|rate_limit_middleware)
     | lago_(un)?limited_paths
     | lago_unavailable_name
