@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -16,6 +18,8 @@ display = Display()
 MODULES = "selfhosting.lago"
 # Seconds between two lines of progress while images are pulled.
 PULL_PATIENCE = 10
+# And while a worker finishes what waits for it.
+WORK_PATIENCE = 10
 
 
 class ActionModule(ActionBase):
@@ -71,10 +75,15 @@ class ActionModule(ActionBase):
             for key in ("networks", "directories", "files"):
                 changes[key] = sorted(changes[key] + answer.get(key, []))
             diff += answer.get("diff", [])
-        if plan.obsolete:
-            changes["units"].update(self.units("remove", dict.fromkeys(plan.obsolete, "")))
+        # What nothing asks for any more goes first, but for what still has work that others no longer send it.
+        obsolete = [unit for unit in plan.obsolete if unit not in plan.leftovers]
+        if obsolete:
+            changes["units"].update(self.units("remove", dict.fromkeys(obsolete, "")))
         if plan.units:
-            changes["units"].update(self.units("converge", plan.all_units))
+            changes["units"].update(self.units("converge", plan.all_units, order=plan.order))
+        if plan.leftovers:
+            self.wait_for_leftovers(plan)
+            changes["units"].update(self.units("remove", dict.fromkeys(plan.leftovers, "")))
         for step in plan.after:
             changes["units"].update(self.step(step))
         return {"changes": changes, "diff": diff}
@@ -111,8 +120,27 @@ class ActionModule(ActionBase):
                 display.display(f"{host}: getting {reference} ({there}) {line}".rstrip())
         return sorted(image["reference"] for image in images)
 
-    def units(self, operation: str, units: dict) -> dict:
-        return self.module("server_units", operation=operation, units=units)["units"]
+    def wait_for_leftovers(self, plan: Plan) -> None:
+        """Until no work waits for what is to be removed, with a line of progress every few seconds."""
+        host = self._task_vars["inventory_hostname"]
+        deadline = time.monotonic() + plan.leftovers_limit
+        while waiting := self.waiting(plan):
+            if time.monotonic() > deadline:
+                listed = "\n".join(f"  {unit}: {what}" for unit, what in sorted(waiting.items()))
+                raise AnsibleActionFail(
+                    f"{host}: work is left after {plan.leftovers_limit} s:\n{listed}\n"
+                    "These units go on running, and nothing new is sent to them; the next run removes them."
+                )
+            for unit, what in sorted(waiting.items()):
+                display.display(f"{host}: {unit} finishes before it is removed: {what}")
+
+    def waiting(self, plan: Plan) -> dict:
+        return self.module(
+            "server_units", operation="waiting", units={}, leftovers=plan.leftovers, patience=WORK_PATIENCE
+        )["waiting"]
+
+    def units(self, operation: str, units: dict, **arguments) -> dict:
+        return self.module("server_units", operation=operation, units=units, **arguments)["units"]
 
     def step(self, step) -> dict:
         record = {**step.record, "image": step.image}

@@ -8,7 +8,7 @@ import difflib
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import unit_names, units_of
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import order_of, unit_names, units_of
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
 
 OPERATIONS = {"start": "converge", "restart": "restart", "stop": "stop", "remove": "remove"}
@@ -29,24 +29,25 @@ class ActionModule(ActionBase):
             }
         )
         products = [Product.load(name, self._loader, self._templar, task_vars) for name in arguments["products"]]
+        order = {}
         if arguments["operation"] == "remove":
             units = dict.fromkeys(units_of([one for one in products if not one.enabled], arguments["server"]), "")
         else:
-            units = self.units(products, arguments["group"])
+            units, order = self.units(products, arguments["group"])
         if not units or self.nothing_to_do(units, arguments) or self.announced(arguments):
             return {**result, "changed": False, "changes": {"units": {}}}
         answer = self._execute_module(
             module_name="selfhosting.lago.server_units",
-            module_args={"operation": OPERATIONS[arguments["operation"]], "units": units},
+            module_args={"operation": OPERATIONS[arguments["operation"]], "units": units, "order": order},
             task_vars=task_vars,
         )
         if answer.get("failed"):
             raise AnsibleActionFail(answer.get("msg"), result=answer)
         return {**result, "changed": answer["changed"], "changes": {"units": answer["units"]}}
 
-    def units(self, products: list[Product], group: str | None) -> dict[str, str]:
-        """The units of the enabled products, or those in the group, with the references of their images."""
-        found, groups = {}, set()
+    def units(self, products: list[Product], group: str | None) -> tuple[dict[str, str], dict[str, dict]]:
+        """The units of the enabled products, or those in the group: references of their images, and their order."""
+        found, order, groups = {}, {}, set()
         for product in products:
             for service in product.names():
                 names = [service["name"], *service["groups"]]
@@ -54,13 +55,15 @@ class ActionModule(ActionBase):
                 if product.enabled and (not group or group in names):
                     for unit in unit_names(service):
                         found[unit] = service["image"] if unit.endswith(".service") else ""
+                        if order_of(service):
+                            order[unit] = order_of(service)
         if group and group not in groups:
             near = difflib.get_close_matches(group, sorted(groups), n=3)
             raise AnsibleActionFail(
                 f"group: there is no group {group!r}. {'Did you mean: ' + ', '.join(near) + '? ' if near else ''}"
                 f"There are: {', '.join(sorted(groups))}"
             )
-        return found
+        return found, order
 
     def announced(self, arguments: dict) -> bool:
         """In check mode the products' own tasks have said what they would start."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.selfhosting.lago.plugins.plugin_utils import workers
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.text import (
     percent_encode,
     redis_url,
@@ -110,6 +111,12 @@ class FilterModule:
             "container_mounts": container_mounts,
             "gate_command": gate_command,
             "in_waves": in_waves,
+            "lago_connections": workers.connections,
+            "lago_worker_contradictions": workers.contradicted,
+            "lago_worker_flags": workers.flags_of,
+            "lago_worker_problems": workers.problems_of,
+            "lago_workers": workers.workers_of,
+            "lago_workers_memory_mb": workers.memory_mb,
             "memory_kb_as_mb": memory_kb_as_mb,
             "other_than": other_than,
             "percent_encode": percent_encode,

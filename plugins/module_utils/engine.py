@@ -170,26 +170,33 @@ def sha256(path):
         return None
 
 
+def managed_unit(name):
+    """What this collection wrote into a unit about it; nothing where the unit is none of ours."""
+    try:
+        with open(os.path.join(UNIT_DIRECTORY, name), encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except OSError:
+        return {}
+    _before, section, rest = text.partition(PRODUCT_SECTION)
+    if not section:
+        return {}
+    values = dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)
+    found = {"product": values.get("Product", ""), "image": values.get("Image", "")}
+    if "Quiet" in values:
+        found["quiet"] = values["Quiet"]
+    if "Waiting" in values:
+        found["waiting"] = json.loads(values["Waiting"])
+    return found
+
+
 def managed_units():
-    """The units that this collection wrote: name to product."""
-    found = {}
+    """The units that this collection wrote, with what it wrote about each."""
     try:
         names = sorted(os.listdir(UNIT_DIRECTORY))
     except FileNotFoundError:
-        return found
-    for name in names:
-        if not name.endswith((".service", ".timer")):
-            continue
-        try:
-            with open(os.path.join(UNIT_DIRECTORY, name), encoding="utf-8", errors="replace") as file:
-                text = file.read()
-        except OSError:
-            continue
-        _before, section, rest = text.partition(PRODUCT_SECTION)
-        if section:
-            values = dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)
-            found[name] = {"product": values.get("Product", ""), "image": values.get("Image", "")}
-    return found
+        return {}
+    units = {name: managed_unit(name) for name in names if name.endswith((".service", ".timer"))}
+    return {name: unit for name, unit in units.items() if unit}
 
 
 def unit_states(units, docker):
@@ -217,8 +224,23 @@ def unit_states(units, docker):
         reference = units[name].get("image")
         if state["active"] and reference:
             state["stale"] = _stale(name, properties, reference, containers, images)
+            if is_quiet(name, docker):
+                state["stale"].append("somebody told it to take no more jobs")
         states[name] = state
     return states
+
+
+def is_quiet(name, docker):
+    """Whether a worker runs that takes no jobs any more: Sidekiq says so in the title of its process."""
+    if not managed_unit(name).get("quiet"):
+        return False
+    container = docker.container(name.rsplit(".", 1)[0]) or {}
+    try:
+        with open(f"/proc/{container.get('State', {}).get('Pid') or 'none'}/cmdline", "rb") as file:
+            title = file.read().replace(b"\0", b" ").strip()
+    except OSError:
+        return False
+    return title.startswith(b"sidekiq ") and title.endswith(b"] stopping")
 
 
 def _stale(name, properties, reference, containers, images):

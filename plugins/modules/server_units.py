@@ -10,18 +10,34 @@ description:
   - C(converge) enables and starts what is down and restarts what differs from the files and images on the server.
   - C(restart) restarts always, C(stop) stops, C(remove) stops, disables and removes the unit file and the container.
   - C(step) runs a one-shot unit to its end and records its success.
-  - The order comes from the units' own dependencies. A unit that does not get ready fails the call with the last lines
-    of its journal.
+  - C(waiting) asks the containers in O(leftovers) what still waits for them, until nothing does or O(patience) is
+    over.
+  - The order comes from the units' own dependencies and from O(order). A unit that does not get ready fails the call
+    with the last lines of its journal.
 options:
   operation:
     description: What to do.
     type: str
-    choices: [converge, restart, stop, remove, step]
+    choices: [converge, restart, stop, remove, step, waiting]
     required: true
   units:
     description: Names of the units with the reference of their image (empty for a timer).
     type: dict
     required: true
+  order:
+    description:
+      - Of some units, how they are restarted and stopped together with others. The highest C(stop_rank) is stopped
+        first and started last. Those with the same C(pool) are restarted one after the other.
+    type: dict
+    default: {}
+  leftovers:
+    description: With C(waiting), names of units with the command inside the container that prints what waits for it.
+    type: dict
+    default: {}
+  patience:
+    description: With C(waiting), seconds after which to answer at the latest.
+    type: int
+    default: 10
   record:
     description: With C(step), where the success is recorded, and what it depends on.
     type: dict
@@ -42,11 +58,17 @@ units:
   returned: always
   type: dict
   sample: {"mash-lago-api.service": {"action": "restart", "reasons": ["/mash/lago/api/env changed"]}}
+waiting:
+  description: With O(operation=waiting), what is still waiting for which unit.
+  returned: with O(operation=waiting)
+  type: dict
+  sample: {"mash-lago-pdfs-worker.service": "3 in pdfs"}
 """
 
 import json
 import os
 import tempfile
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
@@ -92,18 +114,86 @@ def failures(names):
     return found
 
 
-def start(module, down, stale):
-    """One order for all: the units' own. systemctl queues each restart by itself, which would start twice what another
-    one has just pulled in; so only what runs is restarted, what is down is started, and both are waited for together.
+def rank(name, order):
+    return order.get(name, {}).get("stop_rank", 0)
+
+
+def by_rank(names, order, first_stopped=False):
+    """Lists of names of one rank each, in the order of a start; or in that of a stop."""
+    ranks = sorted({rank(name, order) for name in names}, reverse=first_stopped)
+    return [sorted(name for name in names if rank(name, order) == number) for number in ranks]
+
+
+def turns(names, order):
+    """Lists of names that may be restarted together: of each pool one in each."""
+    found, seen = [], {}
+    for name in sorted(names):
+        pool = order.get(name, {}).get("pool")
+        number = seen.get(pool, 0) if pool else 0
+        if pool:
+            seen[pool] = number + 1
+        found += [[] for _ in range(number + 1 - len(found))]
+        found[number].append(name)
+    return found
+
+
+def start(module, down, stale, order):
+    """Start what is down, restart what is stale.
+
+    systemctl queues each restart by itself, which would start twice what another one has just pulled in; so only what
+    runs is restarted, what is down is started, and both are waited for together, in the order of the units' own.
+
+    What has a rank is stopped before anything is restarted, and started after it: no clock fills queues on which nobody
+    works. Nothing is waited for in between, so that all boot at once.
     """
-    names = sorted([*down, *stale])
-    run(["systemctl", "reset-failed", "--", *names], check=False)
-    if stale:
-        run(["systemctl", "restart", "--no-block", "--", *sorted(stale)], check=False)
+    run(["systemctl", "reset-failed", "--", *sorted([*down, *stale])], check=False)
+    first, *later = turns(stale, order) or [[]]
+    for names in by_rank(first, order, first_stopped=True):
+        if rank(names[0], order):
+            run(["systemctl", "stop", "--", *names], check=False)
+    ranked = [name for name in [*down, *first] if rank(name, order)]
+    unranked = [name for name in first if not rank(name, order)]
+    if unranked:
+        run(["systemctl", "restart", "--no-block", "--", *unranked], check=False)
+    for names in by_rank(ranked, order):
+        run(["systemctl", "start", "--no-block", "--", *names], check=False)
+    wait_for(module, sorted([*down, *first]))
+    for names in later:
+        run(["systemctl", "restart", "--no-block", "--", *names], check=False)
+        wait_for(module, names)
+
+
+def wait_for(module, names):
     run(["systemctl", "start", "--", *names], check=False)
     problems = failures(names)
     if problems:
         module.fail_json(msg="\n".join(problems), units={})
+
+
+def waiting_for(leftovers, patience):
+    """What still waits for the units, asked until it is nothing."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = {}
+        for name, command in sorted(leftovers.items()):
+            container = name.rsplit(".", 1)[0]
+            done = run(["docker", "exec", container, *command], check=False)
+            if done.returncode and not is_active(name):
+                # Only it can do what waits for it.
+                run(["systemctl", "start", "--", name], check=False)
+                done = run(["docker", "exec", container, *command], check=False)
+            if done.returncode:
+                said = (done.stderr.strip() or f"status {done.returncode}").splitlines()[-1]
+                found[name] = f"it cannot be asked what waits for it: {said}"
+            elif done.stdout.strip():
+                found[name] = done.stdout.strip()
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(1)
+
+
+def is_active(name):
+    return show_units([name])[name].get("ActiveState") == "active"
 
 
 def write_record(record):
@@ -153,14 +243,17 @@ def main():
             "operation": {
                 "type": "str",
                 "required": True,
-                "choices": ["converge", "restart", "stop", "remove", "step"],
+                "choices": ["converge", "restart", "stop", "remove", "step", "waiting"],
             },
             "units": {"type": "dict", "required": True},
+            "order": {"type": "dict", "default": {}},
+            "leftovers": {"type": "dict", "default": {}},
+            "patience": {"type": "int", "default": 10},
             "record": {"type": "dict"},
         },
         supports_check_mode=True,
     )
-    operation = module.params["operation"]
+    operation, order = module.params["operation"], module.params["order"]
     units = {name: {"image": image} for name, image in module.params["units"].items()}
     changes = {}
     try:
@@ -169,6 +262,9 @@ def main():
             if not module.check_mode:
                 changes = run_step(module, units, module.params["record"])
             module.exit_json(changed=True, units=changes)
+        if operation == "waiting":
+            found = waiting_for(module.params["leftovers"], module.params["patience"])
+            module.exit_json(changed=False, units={}, waiting=found)
         states = unit_states(units, Docker())
         if operation == "converge":
             changes = wanted_changes(states)
@@ -179,13 +275,13 @@ def main():
                 if off:
                     run(["systemctl", "enable", "--quiet", "--", *off])
                 if changes:
-                    start(module, *split(changes))
+                    start(module, *split(changes), order)
             for name in off:
                 changes.setdefault(name, {"action": "enable", "reasons": ["it would not come up at boot"]})
         elif operation == "restart":
             changes = {name: {"action": "restart", "reasons": ["you asked for it"]} for name in states}
             if changes and not module.check_mode:
-                start(module, [], sorted(changes))
+                start(module, [], sorted(changes), order)
         elif operation == "stop":
             changes = {
                 name: {"action": "stop", "reasons": ["you asked for it"]}
@@ -193,7 +289,8 @@ def main():
                 if state["state"].split("/")[0] in ("active", "activating", "reloading")
             }
             if changes and not module.check_mode:
-                run(["systemctl", "stop", "--", *sorted(changes)])
+                for names in by_rank(changes, order, first_stopped=True):
+                    run(["systemctl", "stop", "--", *names])
         else:
             changes = {
                 name: {"action": "remove", "reasons": ["nothing asks for it any more"]}

@@ -77,6 +77,20 @@ SERVICE = {
     "ready": {"type": "str"},
     # Seconds until a probe must have answered. Lago boots in 20 to 60 s on a small server.
     "ready_timeout": {"type": "int", "default": 180},
+    # What takes work off a queue is told by a signal to take no more, and gets so many seconds to finish what it has
+    # begun, before it is stopped: see files/container-quiet.py.
+    "quiet": {
+        "type": "dict",
+        "options": {"signal": {"type": "str", "required": True}, "seconds": {"type": "int", "required": True}},
+    },
+    # Command inside the container that prints what still waits for it and for nobody else; while it prints something,
+    # a container that nothing asks for any more is not removed.
+    "waiting": {"type": "list", "elements": "str", "default": []},
+    # Of what is restarted together the highest is stopped first and started last.
+    "stop_rank": {"type": "int", "default": 0},
+    # With its replicas behind a load balancer that follows Docker's health: it leaves before it stops, and one is
+    # restarted after the other. See files/container-pool.py.
+    "pool": {"type": "bool", "default": False},
     "stop_signal": {"type": "str"},
     # Seconds from the stop signal to SIGKILL.
     "stop_time": {"type": "int", "default": 30},

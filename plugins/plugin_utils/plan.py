@@ -37,10 +37,16 @@ class Plan:
     gates: list[Step] = dataclasses.field(default_factory=list)
     swap_files: list[dict] = dataclasses.field(default_factory=list)
     obsolete: list[str] = dataclasses.field(default_factory=list)
+    # Of the obsolete ones those that may have work left which nobody else does, with the command that says so.
+    leftovers: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    # Seconds to wait for them.
+    leftovers_limit: int = 600
     units: dict[str, dict] = dataclasses.field(default_factory=dict)
     after: list[Step] = dataclasses.field(default_factory=list)
     # All units of the product with the reference of their image, changed or not.
     all_units: dict[str, str] = dataclasses.field(default_factory=dict)
+    # How they are restarted where several are: see order_of.
+    order: dict[str, dict] = dataclasses.field(default_factory=dict)
 
     @property
     def changes(self) -> dict[str, t.Any]:
@@ -80,6 +86,12 @@ def unit_names(service: dict) -> list[str]:
     if service["kind"] == "one-shot":
         return []
     return [f"{service['name']}.timer" if service["kind"] == "timer" else f"{service['name']}.service"]
+
+
+def order_of(service: dict) -> dict[str, t.Any]:
+    """What server_units has to know to restart it together with others; nothing for most."""
+    order: dict[str, t.Any] = {"stop_rank": service["stop_rank"]} if service["stop_rank"] else {}
+    return {**order, "pool": service["replica_of"]} if service["pool"] else order
 
 
 def step_record(service: dict, key: str) -> dict:
@@ -131,12 +143,19 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
         for unit in unit_names(service):
             wanted_units.add(unit)
             plan.all_units[unit] = service["image"] if unit.endswith(".service") else ""
+            if order_of(service):
+                plan.order[unit] = order_of(service)
             change = unit_change(unit, units_seen.get(unit), files, changed)
             if change:
                 plan.units[unit] = change
     plan.obsolete = sorted(
         unit for unit, seen in units_seen.items() if seen["product"] == product.identifier and unit not in wanted_units
     )
+    # A replica less leaves nothing behind: the others have the same queues.
+    asked = [service["waiting"] for service in services]
+    waiting = {unit: units_seen[unit].get("waiting") or [] for unit in plan.obsolete}
+    plan.leftovers = {unit: command for unit, command in waiting.items() if command and command not in asked}
+    plan.leftovers_limit = int(product.value("leftovers_limit", plan.leftovers_limit))
     return plan
 
 
@@ -161,9 +180,9 @@ def _directories(product: t.Any, engine_path: str) -> list[dict]:
 def _files(product: t.Any, services: list[dict], renderer: Renderer) -> tuple[dict[str, dict], set[str]]:
     """All files by path, and the paths of those that no running or booting unit reads."""
     product_files = product.files()
-    program = renderer.ready_program()
-    files = {file["path"]: file for file in [program, *map(renderer.plain_file, product_files)]}
-    staged = {program["path"]}
+    programs = renderer.programs(services)
+    files = {file["path"]: file for file in [*programs, *map(renderer.plain_file, product_files)]}
+    staged = {program["path"] for program in programs}
     for service in services:
         for file in renderer.service_files(service, product_files):
             files[file["path"]] = file

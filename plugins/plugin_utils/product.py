@@ -25,7 +25,7 @@ IDENTIFIER = re.compile(r"\b[a-z][A-Za-z0-9_]*\b")
 # A template that is a variable and nothing else.
 ALONE = re.compile(r"\{\{ ([a-z][A-Za-z0-9_]*) \}\}")
 # Keys of a container that say which units it has.
-NAMES = {key: SERVICE[key] for key in ("name", "kind", "groups", "image", "replicas")}
+NAMES = {key: SERVICE[key] for key in ("name", "kind", "groups", "image", "replicas", "stop_rank", "pool")}
 
 
 def role_path(name: str) -> str:
@@ -234,6 +234,7 @@ def _replicas(service: dict) -> list[dict]:
     copies = []
     for number in range(1, service["replicas"] + 1):
         one = copy.deepcopy(service)
+        one["replica_of"] = service["name"]
         if number > 1:
             one["name"] = f"{service['name']}-{number}"
         copies.append(one)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import re
 import typing as t
@@ -17,6 +18,10 @@ from .text import double_quoted, sql_identifier, sql_literal, yaml_with
 HERE = os.path.dirname(os.path.abspath(__file__))
 UNIT_DIRECTORY = "/etc/systemd/system"
 DOCKER = "/usr/bin/docker"
+# Inside a container of a pool: while it is there, Docker calls the container healthy.
+POOL_FILE = "/tmp/.in-pool"
+# Limit of files/container-pool.py.
+POOL_SECONDS = 35
 # Characters that neither systemd nor a shell reads anything into.
 PLAIN_WORD = re.compile(r"^[A-Za-z0-9_@:,./=+-]+$")
 
@@ -87,10 +92,17 @@ class Renderer:
         self.engine_path = engine_path
         self.engine_templates = os.path.join(HERE, "templates")
 
-    def ready_program(self) -> dict:
-        path = f"{self.engine_path}/container-ready"
-        with open(os.path.join(HERE, "files", "container-ready.py"), encoding="utf-8") as file:
-            return self._file(path, file.read(), owner="root", group="root", mode="0755", secret=False)
+    def programs(self, services: t.Iterable[dict]) -> list[dict]:
+        """What the units run besides Docker; only what one of them needs."""
+        names = ["container-ready"]
+        names += ["container-quiet"] if any(service["quiet"] for service in services) else []
+        names += ["container-pool"] if any(service["pool"] for service in services) else []
+        return [self._program(name) for name in names]
+
+    def _program(self, name: str) -> dict:
+        with open(os.path.join(HERE, "files", f"{name}.py"), encoding="utf-8") as file:
+            content = file.read()
+        return self._file(f"{self.engine_path}/{name}", content, owner="root", group="root", mode="0755", secret=False)
 
     def _file(self, path: str, content: str, **options: t.Any) -> dict:
         file = {"path": path, "content": content, "mode": "0640", "secret": True, **self.owner}
@@ -139,6 +151,8 @@ class Renderer:
                     "image",
                     "pre_start",
                     "pre_stop",
+                    "quiet",
+                    "pool",
                     "stop_time",
                     "ready",
                     "ready_timeout",
@@ -152,7 +166,10 @@ class Renderer:
             needs=_unique(_unit_name(unit) for unit in service["needs"] if _unit_name(unit) != "docker.service"),
             inputs=inputs,
             arguments=create_arguments(service, environment_files, label_path),
-            ready_program=f"{self.engine_path}/container-ready",
+            engine_path=self.engine_path,
+            pool_file=POOL_FILE,
+            stop_limit=stop_limit(service),
+            waiting=json.dumps(service["waiting"]) if service["waiting"] else "",
         )
         made.append(self._unit(unit_path, unit))
         if service["kind"] == "timer":
@@ -170,6 +187,12 @@ class Renderer:
         return {"path": path, "content": content, "mode": "0644", "owner": "root", "group": "root", "secret": False}
 
 
+def stop_limit(service: dict) -> int:
+    """Seconds that systemd gives a stop: all that happens in it, and time for Docker and what `pre_stop` does."""
+    quiet = service["quiet"]["seconds"] if service["quiet"] else 0
+    return quiet + (POOL_SECONDS if service["pool"] else 0) + service["stop_time"] + 30
+
+
 def create_arguments(service: dict, environment_files: list[str], label_path: str | None) -> list[str]:
     """The lines of `docker create`, each one word or what the user wrote as it is."""
     words = [f"--name={service['name']}", "--pull=never", "--log-driver=none"]
@@ -185,6 +208,13 @@ def create_arguments(service: dict, environment_files: list[str], label_path: st
     words += [f"--pids-limit={service['pids']}", f"--stop-timeout={service['stop_time']}"]
     if service["init"]:
         words.append("--init")
+    if service["pool"]:
+        words += [
+            f"--health-cmd=test -e {POOL_FILE}",
+            "--health-interval=5s",
+            "--health-timeout=5s",
+            "--health-retries=1",
+        ]
     if service["read_only"]:
         words.append("--read-only")
     words += ["--cap-drop=ALL", *(f"--cap-add={capability}" for capability in service["capabilities"])]

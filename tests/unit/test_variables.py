@@ -31,6 +31,7 @@ INTERNAL = re.compile(
     | lago_(api_environment|create_organization)
     | lago_api_((legacy_|limited_)?rule|middlewares|unavailable_middleware|rate_limit_middleware)
     | lago_(un)?limited_paths
+    | lago_api_retry_middleware | lago_worker_(list|flags)
     | lago_unavailable_name
     | lago_api_settings(_defaults)?
     | lago_gcs_keyfile_path
