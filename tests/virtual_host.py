@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import functools
 import hashlib
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -171,6 +172,14 @@ def image_id(reference):
     return "sha256:" + hashlib.sha256(reference.encode()).hexdigest()
 
 
+def said_in(unit_text):
+    """What the probe reads in a unit about it."""
+    lines = unit_text.partition("[X-SelfHosting]")[2].splitlines()
+    values = dict(line.split("=", 1) for line in lines if "=" in line)
+    said = {"image": values.get("Image", ""), "waiting": json.loads(values.get("Waiting", "[]"))}
+    return {key: value for key, value in said.items() if key == "image" or value}
+
+
 def apply(plan, server, identifier, key):
     """Change an answer of the probe as carrying out the plan changes the server."""
     server["networks"] = sorted({*server["networks"], *(network["name"] for network in plan.networks)})
@@ -181,12 +190,12 @@ def apply(plan, server, identifier, key):
         if "content" in entry:
             seen["digest"] = keyed_digest(key, entry["content"].encode())
         server["files"][entry["path"]] = seen
-    for path in [file["path"] for file in plan.stage_files + plan.swap_files]:
+    content = {file["path"]: file["content"] for file in plan.stage_files + plan.swap_files}
+    for path in content:
         unit = path.rpartition("/")[2]
         if path.startswith("/etc/systemd/system/"):
-            image = plan.all_units.get(unit, "")
             state = {"active": False, "enabled": False, "stale": [], "state": "inactive/dead"}
-            server["units"][unit] = {**state, "product": identifier, "image": image}
+            server["units"][unit] = {**state, "product": identifier, **said_in(content[path])}
     for unit in plan.all_units:
         server["units"][unit].update(active=True, enabled=True, state="active/running", stale=[])
     for unit in plan.obsolete:

@@ -116,11 +116,20 @@ def test_managed_units(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "UNIT_DIRECTORY", str(tmp_path))
     (tmp_path / "mine.service").write_text("[Service]\nImage=no\n\n[X-SelfHosting]\nProduct=mash-lago\nImage=a:1@x=y\n")
     (tmp_path / "mine.timer").write_text("[X-SelfHosting]\nProduct=mash-lago\n")
+    (tmp_path / "worker.service").write_text(
+        '[X-SelfHosting]\nProduct=mash-lago\nImage=a:1\nQuiet=TSTP\nWaiting=["ruby", "-e", "a = \\"b\\""]\n'
+    )
     (tmp_path / "other.service").write_text("[Service]\n")
     (tmp_path / "mine.conf").write_text("[X-SelfHosting]\nProduct=x\n")
     assert engine.managed_units() == {
         "mine.service": {"product": "mash-lago", "image": "a:1@x=y"},
         "mine.timer": {"product": "mash-lago", "image": ""},
+        "worker.service": {
+            "product": "mash-lago",
+            "image": "a:1",
+            "quiet": "TSTP",
+            "waiting": ["ruby", "-e", 'a = "b"'],
+        },
     }
     monkeypatch.setattr(engine, "UNIT_DIRECTORY", str(tmp_path / "nothing"))
     assert engine.managed_units() == {}
@@ -192,3 +201,27 @@ def test_unit_states(commands, recorded, monkeypatch):
         "c.service": [],
     }
     assert states["a.service"]["state"] == "active/x"
+
+
+@pytest.mark.parametrize(
+    ("unit", "title", "expected"),
+    [
+        ({"quiet": "TSTP"}, b"sidekiq 7.3.2 app [0 of 10 busy] stopping\x00\x00", True),
+        ({"quiet": "TSTP"}, b"sidekiq 7.3.2 app [1 of 10 busy] stopping", True),
+        ({"quiet": "TSTP"}, b"sidekiq 7.3.2 app [0 of 10 busy]\x00", False),
+        ({"quiet": "TSTP"}, b"ruby sidekiq stopping", False),
+        ({}, b"sidekiq 7.3.2 app [0 of 10 busy] stopping", False),
+    ],
+)
+def test_a_worker_that_takes_no_jobs_any_more(monkeypatch, tmp_path, unit, title, expected):
+    file = tmp_path / "cmdline"
+    file.write_bytes(title)
+    real = builtins.open
+    monkeypatch.setattr(
+        builtins, "open", lambda path, *a, **k: real(file if path == "/proc/77/cmdline" else path, *a, **k)
+    )
+    monkeypatch.setattr(engine, "managed_unit", lambda _name: unit)
+    docker = engine.Docker("/nonexistent")
+    monkeypatch.setattr(docker, "container", lambda name: {"State": {"Pid": 77}} if name == "a" else None)
+    assert engine.is_quiet("a.service", docker) is expected
+    assert engine.is_quiet("gone.service", docker) is False

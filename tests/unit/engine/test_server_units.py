@@ -97,6 +97,77 @@ def test_remove(units, tmp_path, monkeypatch):
     assert asked.index("systemctl disable --now -- a.service b.timer") < asked.index("systemctl daemon-reload")
 
 
+CLOCK, WORKER, API = {"stop_rank": 2}, {"stop_rank": 1}, {"pool": "api"}
+
+
+def test_what_takes_work_is_stopped_first_and_started_last(units):
+    order = {"clock": CLOCK, "worker-1": WORKER, "worker-2": WORKER}
+    states = dict.fromkeys(["api", "clock", "worker-1", "worker-2"], STALE)
+    assert units("converge", states, order=order)[1] == [
+        "systemctl reset-failed -- api clock worker-1 worker-2",
+        "systemctl stop -- clock",
+        "systemctl stop -- worker-1 worker-2",
+        "systemctl restart --no-block -- api",
+        "systemctl start --no-block -- worker-1 worker-2",
+        "systemctl start --no-block -- clock",
+        "systemctl start -- api clock worker-1 worker-2",
+    ]
+
+
+def test_what_is_down_is_not_stopped(units):
+    _answer, asked = units("converge", {"clock": DOWN, "api": UP}, order={"clock": CLOCK})
+    assert asked == [
+        "systemctl reset-failed -- clock",
+        "systemctl start --no-block -- clock",
+        "systemctl start -- clock",
+    ]
+
+
+def test_replicas_are_restarted_one_after_the_other(units):
+    order = {"api": API, "api-2": API, "clock": CLOCK}
+    states = {"api": STALE, "api-2": STALE, "clock": STALE, "front": STALE}
+    assert units("converge", states, order=order)[1] == [
+        "systemctl reset-failed -- api api-2 clock front",
+        "systemctl stop -- clock",
+        "systemctl restart --no-block -- api front",
+        "systemctl start --no-block -- clock",
+        "systemctl start -- api clock front",
+        "systemctl restart --no-block -- api-2",
+        "systemctl start -- api-2",
+    ]
+    # The one that runs and is right serves while the other one starts.
+    assert "systemctl restart --no-block -- api-2" in units("converge", {"api": UP, "api-2": STALE}, order=order)[1]
+
+
+def test_a_replica_that_does_not_get_ready_leaves_the_other_one_alone(units):
+    answer, asked = units("restart", {"api": UP, "api-2": UP}, after="failed", order={"api": API, "api-2": API})
+    assert answer["failed"]
+    assert not [line for line in asked if "api-2" in line and "restart" in line]
+
+
+def test_the_order_of_a_stop(units):
+    _answer, asked = units("stop", {"api": UP, "clock": UP, "w": UP}, order={"clock": CLOCK, "w": WORKER})
+    assert asked == ["systemctl stop -- clock", "systemctl stop -- w", "systemctl stop -- api"]
+
+
+LEFTOVERS = {"pdfs.service": ["count", "pdfs"]}
+
+
+def test_work_that_is_left(units):
+    answers = {"docker exec pdfs count pdfs": (0, "2 in pdfs\n")}
+    answer, asked = units("waiting", {}, answers, leftovers=LEFTOVERS, patience=0)
+    assert answer["waiting"] == {"pdfs.service": "2 in pdfs"}
+    assert asked == ["docker exec pdfs count pdfs"]
+    assert units("waiting", {}, {}, leftovers=LEFTOVERS, patience=60)[0]["waiting"] == {}
+
+
+def test_a_worker_that_is_down_is_started_for_its_work(units):
+    answers = {"docker exec": (1, "")}
+    answer, asked = units("waiting", {}, answers, after="failed", leftovers=LEFTOVERS, patience=0)
+    assert answer["waiting"] == {"pdfs.service": "it cannot be asked what waits for it: status 1"}
+    assert asked == ["docker exec pdfs count pdfs", "systemctl start -- pdfs.service", "docker exec pdfs count pdfs"]
+
+
 @pytest.fixture
 def record(tmp_path):
     path = tmp_path / "records" / "a.json"

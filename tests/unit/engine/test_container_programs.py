@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What runs before a stop: against an invented Docker and invented processes."""
+
+import importlib.util
+import threading
+
+import pytest
+from virtual_host import REPOSITORY
+
+BUSY, IDLE = "sidekiq 7.3.2 app [1 of 2 busy]", "sidekiq 7.3.2 app [0 of 2 busy]"
+# Answers with what the test has written, and notes what it was asked.
+DOCKER = """#!/bin/sh
+echo "$@" >>"{directory}/asked"
+case $1 in
+  inspect) [ -s "{directory}/inspect" ] && cat "{directory}/inspect" ;;
+  *) [ ! -e "{directory}/fails-$1" ] ;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(DOCKER.format(directory=tmp_path))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    return tmp_path
+
+
+def asked(docker):
+    lines = (docker / "asked").read_text().splitlines()
+    return [line for line in lines if not line.startswith("inspect ")]
+
+
+def program(name):
+    path = REPOSITORY / "plugins" / "plugin_utils" / "files" / f"{name}.py"
+    specification = importlib.util.spec_from_file_location(name.replace("-", "_"), path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    module.INTERVAL = 0.01
+    return module
+
+
+@pytest.fixture
+def quiet(docker):
+    module = program("container-quiet")
+    module.PROC = str(docker / "proc")
+    (docker / "inspect").write_text("77\n")
+    return module
+
+
+def process(docker, title, *threads):
+    directory = docker / "proc" / "77"
+    (directory / "task").mkdir(parents=True, exist_ok=True)
+    (directory / "cmdline").write_text(title.replace(" ", "\0") + "\0\0")
+    for number, name in enumerate(threads):
+        (directory / "task" / str(number)).mkdir(exist_ok=True)
+        (directory / "task" / str(number) / "comm").write_text(f"{name}\n")
+
+
+def test_a_worker_with_a_job_is_waited_for(docker, quiet, capsys):
+    process(docker, BUSY, "sidekiq", "sidekiq.default", "sidekiq.heartbe")
+    end = threading.Timer(0.2, lambda: process(docker, BUSY, "sidekiq", "ruby"))
+    end.start()
+    assert quiet.main(["--timeout=20", "mash-w", "TSTP"]) == 0
+    assert "mash-w has no job in progress after 0." in capsys.readouterr().out
+    assert asked(docker) == ["kill --signal=TSTP mash-w"]
+    end.join()
+
+
+def test_a_worker_that_does_not_finish_is_not_waited_for_longer(docker, quiet, capsys):
+    process(docker, BUSY, "sidekiq.default")
+    assert quiet.main(["--timeout=0.1", "mash-w", "TSTP"]) == 0
+    assert "mash-w still works after 0 s; what it does not finish goes back to its queue" in capsys.readouterr().out
+
+
+def test_with_other_names_of_threads_the_title_says_when_it_is_done(docker, quiet, capsys):
+    # Idle from before the signal: that says nothing of a job that has come meanwhile.
+    process(docker, IDLE, "ruby")
+    assert quiet.main(["--timeout=0.1", "mash-w", "TSTP"]) == 0
+    assert "still works" in capsys.readouterr().out
+    process(docker, f"{IDLE} stopping", "ruby")
+    assert quiet.main(["--timeout=20", "mash-w", "TSTP"]) == 0
+    assert "no job in progress" in capsys.readouterr().out
+
+
+def test_a_worker_that_ends_by_itself(docker, quiet):
+    assert quiet.main(["--timeout=20", "mash-w", "TSTP"]) == 0
+
+
+@pytest.mark.parametrize("state", ["0\n", ""])
+def test_a_worker_that_does_not_run_gets_no_signal(docker, quiet, state):
+    (docker / "inspect").write_text(state)
+    assert quiet.main(["--timeout=20", "mash-w", "TSTP"]) == 0
+    assert asked(docker) == []
+
+
+@pytest.fixture
+def pool(docker):
+    module = program("container-pool")
+    module.SETTLE, module.TIMEOUT = 0, 0.3
+    (docker / "inspect").write_text("true healthy\n")
+    return module
+
+
+def test_into_the_pool(docker, pool):
+    assert pool.main(["join", "mash-a", "/tmp/in"]) == 0
+    assert asked(docker) == ["exec mash-a touch /tmp/in"]
+
+
+@pytest.mark.parametrize("state", ["true starting\n", "false healthy\n", ""])
+def test_what_does_not_get_healthy_has_not_started(docker, pool, state, capsys):
+    (docker / "inspect").write_text(state)
+    assert pool.main(["join", "mash-a", "/tmp/in"]) == 1
+    assert "mash-a: Docker did not find it healthy" in capsys.readouterr().err
+
+
+def test_out_of_the_pool(docker, pool):
+    later = threading.Timer(0.1, lambda: (docker / "inspect").write_text("true unhealthy\n"))
+    later.start()
+    assert pool.main(["leave", "mash-a", "/tmp/in"]) == 0
+    assert (docker / "inspect").read_text() == "true unhealthy\n", "it did not wait for Docker"
+    assert asked(docker) == ["exec mash-a rm -f /tmp/in"]
+
+
+@pytest.mark.parametrize("problem", ["exec", "inspect"])
+def test_a_stop_goes_on_in_any_case(docker, pool, problem):
+    if problem == "exec":
+        (docker / "fails-exec").touch()
+    else:
+        (docker / "inspect").write_text("")
+    assert pool.main(["leave", "mash-a", "/tmp/in"]) == 0
+    assert pool.main(["join", "mash-a", "/tmp/in"]) == 1
