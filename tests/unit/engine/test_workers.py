@@ -12,7 +12,8 @@ from ansible_collections.selfhosting.lago.plugins.plugin_utils import workers
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.specification import options_of
 from virtual_host import REPOSITORY, VirtualHost, apply, merged
 
-KINDS = yaml.safe_load((REPOSITORY / "roles" / "lago" / "vars" / "main.yml").read_text())["lago_worker_kinds"]
+TABLE = REPOSITORY / "roles" / "lago" / "vars" / "main" / "workers.yml"
+KINDS = yaml.safe_load(TABLE.read_text())["lago_worker_kinds"]
 NEEDS = {"meilisearch": {"url": "http://search"}, "dedicated": {"organization_ids": ["a", "b"]}}
 DEDICATED = sorted(set(KINDS) - {"default"})
 PDFS = {"lago_workers": [{"kind": "pdfs", "concurrency": 2, "replicas": 2, "memory": "1g"}]}
