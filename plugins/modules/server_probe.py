@@ -32,6 +32,9 @@ options:
   postgres_data_path:
     description: Data directory of Postgres, to read the major version in it.
     type: path
+  valkey_config_file:
+    description: Configuration of Valkey, to see how it keeps its data.
+    type: path
   records_path:
     description: Directory with the records of one-shot steps that succeeded.
     type: path
@@ -78,7 +81,8 @@ server:
     C(distribution), C(version), C(architecture) (amd64, arm64, arm32 or the kernel's name), C(memory_kb), C(disk)
     (free bytes of the base path's file system), C(machine), C(user) (C(uid), C(gid) or empty), C(docker)
     (C(installed), C(running), C(version)), C(images), C(networks), C(units), C(files), C(records),
-    C(postgres_major), C(listening), C(time_synchronised), C(python_apt), C(lago) (C(version), C(schema), and keyed
+    C(running_containers), C(postgres_major), C(valkey_persistence), C(listening), C(time_synchronised), C(python_apt),
+    C(lago) (C(version), C(schema), and keyed
     checksums of its C(environment) as long as no fingerprints of its keys are recorded), C(foreign) (what this
     collection did not write; C(units), and where there are any C(containers), C(databases), C(entry_points)).
   returned: always
@@ -212,6 +216,19 @@ def listening():
     return sorted(ports)
 
 
+def running_containers(docker):
+    return sorted(name for name, seen in docker.containers().items() if seen["state"] == "running")
+
+
+def valkey_persistence(path):
+    """How the Valkey that is installed keeps its data; empty where none is."""
+    try:
+        with open(path or "/nonexistent", encoding="utf-8") as file:
+            return "append-only" if "appendonly yes" in file.read().splitlines() else "snapshots"
+    except OSError:
+        return ""
+
+
 def free_bytes(path):
     while path and not os.path.exists(path):
         path = os.path.dirname(path)
@@ -275,6 +292,7 @@ def main():
             "config_paths": {"type": "list", "elements": "path", "default": []},
             "digest_key": {"type": "str", "required": True, "no_log": True},
             "postgres_data_path": {"type": "path"},
+            "valkey_config_file": {"type": "path"},
             "records_path": {"type": "path"},
             "identifier": {"type": "str", "default": "mash"},
             "lago": {
@@ -339,6 +357,7 @@ def main():
             },
             "images": docker.image_ids() if running else {},
             "networks": sorted(docker.networks()) if running else [],
+            "running_containers": running_containers(docker) if running else [],
             "units": states,
             "files": files,
             "records": recorded,
@@ -346,6 +365,7 @@ def main():
             "lago": lago(parameters, docker, units, stranger, recorded),
             "postgres_major": read_line(os.path.join(parameters["postgres_data_path"] or "/nonexistent", "PG_VERSION")),
             "postgres_database": database_system(parameters["postgres_data_path"]),
+            "valkey_persistence": valkey_persistence(parameters["valkey_config_file"]),
             "listening": listening(),
             "time_synchronised": time_synchronised(),
             "python_apt": importlib.util.find_spec("apt") is not None,

@@ -124,6 +124,8 @@ FILE = {
     "secret": {"type": "bool", "default": True},
     # Whether a container that mounts it has to be restarted when it changes.
     "restarts": {"type": "bool", "default": True},
+    # Written before the gates run: no unit that runs or starts at boot reads it.
+    "staged": {"type": "bool", "default": False},
 }
 
 DIRECTORY = {

@@ -182,7 +182,7 @@ def _files(product: t.Any, services: list[dict], renderer: Renderer) -> tuple[di
     product_files = product.files()
     programs = renderer.programs(services)
     files = {file["path"]: file for file in [*programs, *map(renderer.plain_file, product_files)]}
-    staged = {program["path"] for program in programs}
+    staged = {file["path"] for file in [*programs, *(entry for entry in product_files if entry["staged"])]}
     for service in services:
         for file in renderer.service_files(service, product_files):
             files[file["path"]] = file

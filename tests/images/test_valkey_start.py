@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The start script of the Valkey role: a snapshot becomes an append only file, and nothing in it is lost."""
+"""The scripts of the Valkey role: snapshots become an append only file and the other way round, and nothing is lost."""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
 import time
@@ -19,8 +20,11 @@ sys.path.insert(0, str(REPOSITORY / "molecule"))
 from testbed import catalogue  # noqa: E402
 
 JOBS = 1000
-SCRIPT = REPOSITORY / "roles" / "valkey" / "templates" / "start.sh"
-CONFIGURATION = "port 6379\nprotected-mode no\ndir /data\nappendonly yes\nappendfsync everysec\n"
+SCRIPTS = REPOSITORY / "roles" / "valkey" / "templates"
+APPEND_ONLY = ["/config/start.sh", "append-only"]
+SNAPSHOTS = ["/config/start.sh", "snapshots"]
+# No snapshot is written when such a server stops.
+WITHOUT_SNAPSHOTS = 'port 6379\nprotected-mode no\ndir /data\nsave ""\n'
 
 Valkey = Callable[..., contextlib.AbstractContextManager[Callable[..., str]]]
 
@@ -39,12 +43,14 @@ def valkey(tmp_path: Path) -> Valkey:
     data.mkdir(mode=0o777)
     data.chmod(0o777)
     config.mkdir()
-    (config / "start.sh").write_text(SCRIPT.read_text())
-    (config / "start.sh").chmod(0o755)
-    (config / "valkey.conf").write_text(CONFIGURATION)
+    for name in ("start.sh", "to-append-only.sh"):
+        shutil.copy(SCRIPTS / name, config)
+        (config / name).chmod(0o755)
 
     @contextlib.contextmanager
     def run(*command: str, stop: str = "stop") -> Iterator[Callable[..., str]]:
+        lasting = "appendonly yes\n" if command[-1] == "append-only" else "save 3600 1\n"
+        (config / "valkey.conf").write_text(WITHOUT_SNAPSHOTS + lasting)
         mounts = [f"--volume={data}:/data", f"--volume={config}:/config:ro"]
         container = docker("run", "--detach", "--user=0", *mounts, image.local_name, *command)
         try:
@@ -52,7 +58,7 @@ def valkey(tmp_path: Path) -> Valkey:
             while docker("exec", container, "valkey-cli", "ping", check=False) != "PONG":
                 assert time.monotonic() < deadline, docker("logs", container)
                 time.sleep(0.1)
-            yield lambda *words: docker("exec", container, "valkey-cli", *words)
+            yield lambda *words: docker("exec", container, *([] if words[0][0] == "/" else ["valkey-cli"]), *words)
             docker(stop, container)
         finally:
             docker("rm", "--force", "--volumes", container)
@@ -67,12 +73,12 @@ def push(ask: Callable[..., str]) -> None:
 def test_a_snapshot_becomes_an_append_only_file(valkey: Valkey) -> None:
     with valkey("valkey-server", "--dir", "/data", "--save", "3600 1", "--protected-mode", "no") as ask:
         push(ask)
-    with valkey("/config/start.sh") as ask:
+    with valkey(*APPEND_ONLY) as ask:
         assert ask("llen", "queue:default") == str(JOBS)
         assert "aof_enabled:1" in ask("info", "persistence")
         ask("rpop", "queue:default")
     # The second start finds the file and leaves the old snapshot alone.
-    with valkey("/config/start.sh") as ask:
+    with valkey(*APPEND_ONLY) as ask:
         assert ask("llen", "queue:default") == str(JOBS - 1)
 
 
@@ -82,15 +88,52 @@ def test_a_conversion_that_died_is_begun_again(valkey: Valkey, tmp_path: Path) -
     # What a server leaves that was killed before it wrote its manifest.
     (tmp_path / "data" / "appendonlydir").mkdir(mode=0o777)
     (tmp_path / "data" / "appendonlydir" / "appendonly.aof.1.incr.aof").touch()
-    with valkey("/config/start.sh") as ask:
+    with valkey(*APPEND_ONLY) as ask:
         assert ask("llen", "queue:default") == str(JOBS)
 
 
 def test_a_killed_server_keeps_what_was_written_a_second_before(valkey: Valkey) -> None:
-    with valkey("/config/start.sh", stop="kill") as ask:
+    with valkey(*APPEND_ONLY, stop="kill") as ask:
         push(ask)
         deadline = time.monotonic() + 5
         while "aof_pending_bio_fsync:0" not in ask("info", "persistence") and time.monotonic() < deadline:
             time.sleep(0.1)
-    with valkey("/config/start.sh") as ask:
+    with valkey(*APPEND_ONLY) as ask:
         assert ask("llen", "queue:default") == str(JOBS)
+
+
+def test_an_append_only_file_becomes_a_snapshot_and_is_gone(valkey: Valkey, tmp_path: Path) -> None:
+    with valkey(*APPEND_ONLY, stop="kill") as ask:
+        push(ask)
+    with valkey(*SNAPSHOTS) as ask:
+        assert ask("llen", "queue:default") == str(JOBS)
+        assert "aof_enabled:0" in ask("info", "persistence")
+        ask("rpop", "queue:default")
+    # What comes back is the newest, not what the file held in the beginning.
+    with valkey(*APPEND_ONLY) as ask:
+        assert ask("llen", "queue:default") == str(JOBS - 1)
+
+
+@pytest.mark.parametrize("password", ["", "p%ss $w'rd\\"])
+def test_a_running_server_that_writes_nothing_gets_an_append_only_file(
+    valkey: Valkey, tmp_path: Path, password: str
+) -> None:
+    """An orderly stop would not save it either; what says where and who it is, is the configuration of then."""
+    configuration = tmp_path / "config" / "valkey.conf"
+    with valkey("valkey-server", "--dir", "/data", "--save", "", "--protected-mode", "no", stop="kill") as ask:
+        push(ask)
+        quoted = password.replace("\\", "\\\\").replace('"', '\\"')
+        configuration.write_text(f'{WITHOUT_SNAPSHOTS}requirepass "{quoted}"\n' if password else WITHOUT_SNAPSHOTS)
+        if password:
+            ask("config", "set", "requirepass", password)
+        assert "All data is in the append only file" in ask("/config/to-append-only.sh", "127.0.0.1")
+        assert "It writes one already" in ask("/config/to-append-only.sh", "127.0.0.1")
+    with valkey(*APPEND_ONLY) as ask:
+        assert ask("llen", "queue:default") == str(JOBS)
+
+
+def test_a_server_that_does_not_answer_is_an_error(valkey: Valkey, tmp_path: Path) -> None:
+    with valkey("valkey-server", "--dir", "/data", "--requirepass", "") as ask:
+        (tmp_path / "config" / "valkey.conf").write_text("port 6399\n")
+        with pytest.raises(AssertionError, match="Could not connect"):
+            ask("/config/to-append-only.sh", "127.0.0.1")

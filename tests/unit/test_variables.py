@@ -38,6 +38,7 @@ INTERNAL = re.compile(
     | lago_admin_surfaces
     | postgres_databases_script
     | traefik_dynamic_path
+    | valkey_(programs_path|runs_without_append_only)
     )$""",
     re.VERBOSE,
 )

@@ -1,29 +1,59 @@
 #!/bin/sh
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
+# start.sh append-only|snapshots: makes what the other way of keeping data has left into what this one reads, and starts
+# the server. One that finds no append only file starts empty, whatever its snapshot holds, and the other way round.
 set -eu
-# A server that finds no append only file starts empty, whatever its snapshot holds. So an instance that has kept
-# snapshots only loads the snapshot first and writes the file from that. The manifest is written last: a conversion that
-# died is begun again.
-if [ -s /data/dump.rdb ] && [ ! -s /data/appendonlydir/appendonly.aof.manifest ]; then
-  echo "Converting the snapshot to an append only file"
-  socket=/tmp/convert.sock
-  valkey-server --port 0 --unixsocket "$socket" --dir /data --save "" --appendonly no &
+socket=/tmp/convert.sock
+files=/data/appendonlydir
+
+ask() { valkey-cli -s "$socket" "$@"; }
+info() { ask INFO persistence 2>/dev/null | tr -d '\r'; }
+
+# A server that nobody else can reach.
+serve() {
+  valkey-server --port 0 --unixsocket "$socket" --dir /data --save "" "$@" &
   server=$!
-  info() { valkey-cli -s "$socket" INFO persistence 2>/dev/null | tr -d '\r'; }
   until info | grep -q '^loading:0$'; do
     kill -0 "$server" || exit 1
     sleep 0.2
   done
-  valkey-cli -s "$socket" CONFIG SET appendonly yes
-  until info | grep -q '^aof_rewrite_in_progress:0$' && info | grep -q '^aof_rewrite_scheduled:0$'; do
-    sleep 0.2
-  done
-  if ! info | grep -q '^aof_last_bgrewrite_status:ok$'; then
-    echo "The append only file could not be written; the snapshot is as it was" >&2
-    exit 1
-  fi
-  valkey-cli -s "$socket" SHUTDOWN NOSAVE || true
+}
+
+finish() {
+  ask SHUTDOWN NOSAVE || true
   wait "$server" || true
-fi
+}
+
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
+case $1 in
+  append-only)
+    # The manifest is written last: a conversion that died is begun again.
+    if [ -s /data/dump.rdb ] && [ ! -s "$files/appendonly.aof.manifest" ]; then
+      echo "Converting the snapshot to an append only file"
+      serve --appendonly no
+      ask CONFIG SET appendonly yes
+      until info | grep -q '^aof_rewrite_in_progress:0$' && info | grep -q '^aof_rewrite_scheduled:0$'; do
+        sleep 0.2
+      done
+      info | grep -q '^aof_last_bgrewrite_status:ok$' ||
+        fail "The append only file could not be written; the snapshot is as it was"
+      finish
+    fi
+    ;;
+  snapshots)
+    # What is left of the append only file would be old one day, and be taken for the newest.
+    if [ -s "$files/appendonly.aof.manifest" ]; then
+      echo "Converting the append only file to a snapshot"
+      serve --appendonly yes
+      [ "$(ask SAVE)" = OK ] || fail "The snapshot could not be written; the append only file is as it was"
+      finish
+    fi
+    rm -rf "$files"
+    ;;
+esac
 exec valkey-server /config/valkey.conf
