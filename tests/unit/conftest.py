@@ -3,7 +3,11 @@
 """Makes `ansible_collections.selfhosting.lago` importable, from this clone and with Ansible's own loader."""
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -13,6 +17,29 @@ os.environ["ANSIBLE_CONFIG"] = str(REPOSITORY / "ansible.cfg")
 from ansible.plugins.loader import init_plugin_loader  # noqa: E402
 
 init_plugin_loader([str(REPOSITORY / "collections")])
+
+
+SHOW_ARGUMENTS = "#!/bin/sh\nprintf '%s\\n' \"$@\" > arguments\n"
+
+
+@pytest.fixture
+def just(tmp_path):
+    """Runs a recipe in a directory without .venv, where ansible-playbook only notes its arguments."""
+    shutil.copy(REPOSITORY / "justfile", tmp_path)
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory" / "hosts").touch()
+    program = tmp_path / "path" / "ansible-playbook"
+    program.parent.mkdir()
+    program.write_text(SHOW_ARGUMENTS)
+    program.chmod(0o755)
+
+    def run(*arguments):
+        environment = {**os.environ, "PATH": f"{program.parent}:{REPOSITORY}/.venv/bin:{os.environ['PATH']}"}
+        done = subprocess.run(["just", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        asked = tmp_path / "arguments"
+        return done, asked.read_text().splitlines() if asked.exists() else None
+
+    return run
 
 
 def pytest_addoption(parser):

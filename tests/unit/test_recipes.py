@@ -2,35 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the recipes of the justfile ask of ansible-playbook. The meaning is that of MASH's recipes."""
 
-import os
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-SHOW_ARGUMENTS = "#!/bin/sh\nprintf '%s\\n' \"$@\" > arguments\n"
-
-
-@pytest.fixture
-def just(tmp_path):
-    """Runs a recipe in a directory without .venv, where ansible-playbook only notes its arguments."""
-    shutil.copy(REPOSITORY / "justfile", tmp_path)
-    (tmp_path / "inventory").mkdir()
-    (tmp_path / "inventory" / "hosts").touch()
-    program = tmp_path / "path" / "ansible-playbook"
-    program.parent.mkdir()
-    program.write_text(SHOW_ARGUMENTS)
-    program.chmod(0o755)
-
-    def run(*arguments):
-        environment = {**os.environ, "PATH": f"{program.parent}:{REPOSITORY}/.venv/bin:{os.environ['PATH']}"}
-        done = subprocess.run(["just", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
-        asked = tmp_path / "arguments"
-        return done, asked.read_text().splitlines() if asked.exists() else None
-
-    return run
 
 
 @pytest.mark.parametrize(
