@@ -20,8 +20,12 @@ from verify.outside import Site
 INVENTORY = Path(__file__).parent / "inventory" / "group_vars"
 
 
+def inventory_name(host) -> str:
+    return host.backend.get_pytest_id().rpartition("://")[2]
+
+
 def server_of(host) -> servers.Server:
-    return servers.get(os.environ["TESTBED_RUN"], host.backend.get_pytest_id().rpartition("://")[2])
+    return servers.get(os.environ["TESTBED_RUN"], inventory_name(host))
 
 
 @pytest.fixture
@@ -62,9 +66,9 @@ def play(server):
 
 
 @pytest.fixture
-def runs(server) -> list[plays.Run]:
-    """Molecule's runs of the playbook on the host under test."""
-    return plays.recorded(server.name)
+def runs(host) -> list[plays.Run]:
+    """Molecule's runs of the playbook on the host under test, which may be one of several that are the same server."""
+    return plays.recorded(inventory_name(host))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,6 +17,7 @@ from ansible.playbook import Playbook
 from ansible.template import Templar, trust_as_template
 from ansible.vars.manager import VariableManager
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import keyed_digest, normal_reference
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.neighbours import claim_of, record_of
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import make_plan
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product, role_path
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import Renderer
@@ -38,6 +39,8 @@ SERVER = {
     "images": {},
     "networks": [],
     "running_containers": [],
+    "containers": {},
+    "claims": {},
     "units": {},
     "files": {},
     "records": {},
@@ -141,13 +144,27 @@ class VirtualHost:
         return {file["path"]: file for file in plan.stage_files + plan.swap_files}
 
     def empty_server(self):
-        return {**self.server, "files": {}, "units": {}, "networks": [], "images": {}, "records": {}}
+        nothing = {
+            "files": {},
+            "units": {},
+            "networks": [],
+            "containers": {},
+            "claims": {},
+            "images": {},
+            "records": {},
+        }
+        return {**self.server, **nothing}
 
     def installed(self, *products):
         """What the probe sees once the products are brought up."""
         server = copy.deepcopy(self.server)
         for name in products:
-            apply(self.plan(name, self.empty_server()), server, self.product(name).identifier, self.key)
+            product = self.product(name)
+            apply(self.plan(name, self.empty_server()), server, product.identifier, self.key)
+            claim = claim_of(product)
+            server["claims"][product.identifier] = json.loads(record_of(self.variables["inventory_hostname"], claim))
+            for container, networks in claim["containers"].items():
+                server["containers"][container] = {"networks": networks, "running": True}
         return server
 
     def action(self, module, arguments, check_mode=False):

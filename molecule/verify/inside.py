@@ -43,9 +43,10 @@ def containers(host) -> dict[str, dict]:
     return {container["Name"].lstrip("/"): container for container in found}
 
 
-def sql(host, query: str, database: str = "lago") -> str:
+def sql(host, query: str, database: str = "lago", container: str = "mash-postgres") -> str:
     return host.check_output(
-        "docker exec mash-postgres psql --username=root --dbname=%s --tuples-only --no-align --command=%s",
+        "docker exec %s psql --username=root --dbname=%s --tuples-only --no-align --command=%s",
+        container,
         database,
         query,
     )

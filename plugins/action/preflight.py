@@ -28,6 +28,7 @@ class ActionModule(ActionBase):
             argument_spec={
                 "products": {"type": "list", "elements": "str", "required": True},
                 "server": {"type": "dict", "required": True},
+                "neighbour_problems": {"type": "list", "elements": "str", "default": []},
             }
         )
         misfits, failed = [], []
@@ -41,7 +42,7 @@ class ActionModule(ActionBase):
         host = task_vars["inventory_hostname"]
         for remark in remarks + without_effect(task_vars):
             display.display(f"{host}: {remark}", color=C.COLOR_WARN)
-        problems = unknown + together(misfits, failed)
+        problems = [*unknown, *together(misfits, failed), *arguments["neighbour_problems"]]
         if problems:
             listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, 1))
             raise AnsibleActionFail(

@@ -40,6 +40,10 @@ class ActionModule(ActionBase):
             plan = self.plan(product, arguments["server"])
         except DefinitionError as error:
             raise AnsibleActionFail(f"{arguments['name']}: {error}") from error
+        if self._task.check_mode:
+            for host in task_vars.get("selfhosting_earlier", []):
+                for changes in task_vars["hostvars"][host].get("selfhosting_done", []):
+                    plan.leave_out(changes)
         if plan.empty:
             return {**result, "changed": False, "changes": plan.changes}
         self.announce(plan)
@@ -48,7 +52,11 @@ class ActionModule(ActionBase):
             done = {"changes": plan.changes, "diff": diff}
         else:
             done = self.carry_out(plan)
-        return {**result, "changed": True, **done, "ansible_facts": {"selfhosting_server_changed": True}}
+        facts = {
+            "selfhosting_server_changed": True,
+            "selfhosting_done": [*task_vars.get("selfhosting_done", []), done["changes"]],
+        }
+        return {**result, "changed": True, **done, "ansible_facts": facts}
 
     def plan(self, product: Product, server: dict) -> Plan:
         if not product.enabled:

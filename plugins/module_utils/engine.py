@@ -9,6 +9,7 @@ import hmac
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 from urllib.parse import quote
@@ -18,6 +19,8 @@ UNIT_DIRECTORY = "/etc/systemd/system"
 # Every unit that this collection writes names its product in this section; systemd ignores sections that begin with X-.
 PRODUCT_SECTION = "[X-SelfHosting]"
 RECORD = "inputs.sha256"
+# Directory beside the engine's other files: what each product owns on the server.
+CLAIMS = "claims"
 UNIT_PROPERTIES = (
     "Id",
     "LoadState",
@@ -27,7 +30,15 @@ UNIT_PROPERTIES = (
     "NeedDaemonReload",
     "InvocationID",
     "Result",
+    # Who names the unit.
+    "WantedBy",
+    "RequiredBy",
+    "BoundBy",
 )
+
+
+# The unit's own mention of the engine's directory.
+READY_PROGRAM = re.compile(r" -I (/\S*)/container-ready ")
 
 
 class EngineError(Exception):
@@ -89,7 +100,21 @@ class Docker:
         found = {}
         for container in self.get("/containers/json?all=1") or []:
             for name in container["Names"]:
-                found[name.lstrip("/")] = {"state": container["State"], "image_id": container["ImageID"]}
+                found[name.lstrip("/")] = {
+                    "state": container["State"],
+                    "image_id": container["ImageID"],
+                    "networks": sorted((container.get("NetworkSettings") or {}).get("Networks") or {}),
+                }
+        return found
+
+    def aliases(self, names):
+        """Other names under which networks know containers: alias to networks."""
+        found = {}
+        for name in names:
+            networks = (self.container(name) or {}).get("NetworkSettings", {}).get("Networks") or {}
+            for network, endpoint in networks.items():
+                for alias in endpoint.get("Aliases") or []:
+                    found.setdefault(alias, []).append(network)
         return found
 
     def container(self, name):
@@ -182,6 +207,9 @@ def managed_unit(name):
         return {}
     values = dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)
     found = {"product": values.get("Product", ""), "image": values.get("Image", "")}
+    program = READY_PROGRAM.search(text)
+    if program:
+        found["engine_path"] = program.group(1)
     if "Quiet" in values:
         found["quiet"] = values["Quiet"]
     if "Waiting" in values:
@@ -219,6 +247,7 @@ def unit_states(units, docker):
             "needs_reload": properties.get("NeedDaemonReload") == "yes",
             "invocation": properties.get("InvocationID", ""),
             "result": properties.get("Result", ""),
+            "needed_by": _needed_by(properties),
             "stale": [],
         }
         reference = units[name].get("image")
@@ -241,6 +270,36 @@ def is_quiet(name, docker):
     except OSError:
         return False
     return title.startswith(b"sidekiq ") and title.endswith(b"] stopping")
+
+
+def _needed_by(properties):
+    named = {unit for name in ("WantedBy", "RequiredBy", "BoundBy") for unit in properties.get(name, "").split()}
+    return sorted(unit for unit in named if unit != "docker.service" and not unit.endswith(".target"))
+
+
+def claims(engine_paths):
+    """The records of what products own on the server: identifier to record."""
+    found = {}
+    for engine_path in sorted(engine_paths):
+        found.update(json_files(os.path.join(engine_path, CLAIMS)))
+    return found
+
+
+def json_files(directory):
+    """Name without .json to content, of those in the directory that can be read."""
+    found = {}
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return found
+    for name in names:
+        if name.endswith(".json"):
+            try:
+                with open(os.path.join(directory, name), encoding="utf-8") as file:
+                    found[name[: -len(".json")]] = json.load(file)
+            except (OSError, ValueError):
+                continue
+    return found
 
 
 def _stale(name, properties, reference, containers, images):

@@ -28,7 +28,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ansible_facts:
-  description: C(selfhosting_claims) with C(units), C(networks), C(paths), C(ports), C(uses) and C(docker).
+  description: >-
+    C(selfhosting_claims) with C(products), C(units), C(networks), C(paths), C(ports), C(uses), C(containers) (each with
+    its networks), C(connections) (names that its containers connect to), C(named_networks) (network to the variable
+    that names it) and C(docker).
   returned: always
   type: dict
 """

@@ -24,6 +24,11 @@ options:
     description: What M(selfhosting.lago.server_probe) returned.
     type: dict
     required: true
+  neighbour_problems:
+    description: What M(selfhosting.lago.waves) found to be wrong.
+    type: list
+    elements: str
+    default: []
 author: The selfhosting.lago authors
 """
 

@@ -63,6 +63,11 @@ options:
   traefik_config_path:
     description: Traefik's configuration file, read for its entry points where MASH wrote it.
     type: path
+  host_names:
+    description: Names for which containers are also searched by their aliases.
+    type: list
+    elements: str
+    default: []
 author: The selfhosting.lago authors
 """
 
@@ -80,7 +85,8 @@ server:
   description: >-
     C(distribution), C(version), C(architecture) (amd64, arm64, arm32 or the kernel's name), C(memory_kb), C(disk)
     (free bytes of the base path's file system), C(machine), C(user) (C(uid), C(gid) or empty), C(docker)
-    (C(installed), C(running), C(version)), C(images), C(networks), C(units), C(files), C(records),
+    (C(installed), C(running), C(version)), C(images), C(networks), C(containers) (each with its networks), C(units),
+    C(files), C(records), C(claims) (what products recorded to own, of all inventory hosts of the server),
     C(running_containers), C(postgres_major), C(valkey_persistence), C(listening), C(time_synchronised), C(python_apt),
     C(lago) (C(version), C(schema), and keyed
     checksums of its C(environment) as long as no fingerprints of its keys are recorded), C(foreign) (what this
@@ -91,7 +97,6 @@ server:
 
 import grp
 import importlib.util
-import json
 import os
 import platform
 import pwd
@@ -102,11 +107,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils import takeover
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     Docker,
+    claims,
     database_system,
     docker_is_running,
+    json_files,
     keyed_digest,
     managed_units,
     run,
+    show_units,
     unit_states,
 )
 
@@ -236,16 +244,16 @@ def free_bytes(path):
     return status.f_bavail * status.f_frsize
 
 
-def records(path):
-    found = {}
-    if path and os.path.isdir(path):
-        for name in os.listdir(path):
-            if name.endswith(".json"):
-                try:
-                    with open(os.path.join(path, name), encoding="utf-8") as file:
-                        found[name[: -len(".json")]] = json.load(file)
-                except (OSError, ValueError):
-                    continue
+def reachable(docker, host_names):
+    """All containers with their networks, and of the names that were asked for those that lead to one all the same."""
+    found = {
+        name: {"networks": container["networks"], "running": container["state"] == "running"}
+        for name, container in docker.containers().items()
+    }
+    # Names with a dot are somewhere else, and so are addresses.
+    unknown = [name for name in host_names if name not in found and not set(".:") & set(name)]
+    aliases = docker.aliases(list(found)) if unknown else {}
+    found.update({name: {"networks": aliases[name], "running": False} for name in unknown if name in aliases})
     return found
 
 
@@ -284,6 +292,15 @@ def lago(parameters, docker, units, stranger, recorded):
     return {"version": takeover.newest(present, migrated), "schema": schema, "environment": environment}
 
 
+def keep_running_dependents(states):
+    """Leave in `needed_by` what runs, also of units that are not ours."""
+    others = {unit for state in states.values() for unit in state.get("needed_by", [])} - set(states)
+    running = {name for name, state in states.items() if state["active"]}
+    running |= {name for name, shown in show_units(sorted(others)).items() if shown.get("ActiveState") == "active"}
+    for state in states.values():
+        state["needed_by"] = [unit for unit in state.get("needed_by", []) if unit in running]
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
@@ -313,6 +330,7 @@ def main():
                 "options": {"container": {"type": "str"}, "user": {"type": "str"}},
             },
             "traefik_config_path": {"type": "path"},
+            "host_names": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -336,8 +354,9 @@ def main():
     )
     for name, state in states.items():
         state.update(units[name])
-    recorded = records(parameters["records_path"])
+    recorded = json_files(parameters["records_path"]) if parameters["records_path"] else {}
     stranger = foreign(parameters, docker, running)
+    keep_running_dependents(states)
     module.exit_json(
         changed=False,
         server={
@@ -358,11 +377,13 @@ def main():
             "images": docker.image_ids() if running else {},
             "networks": sorted(docker.networks()) if running else [],
             "running_containers": running_containers(docker) if running else [],
+            "containers": reachable(docker, parameters["host_names"]) if running else {},
             "units": states,
             "files": files,
             "records": recorded,
             "foreign": stranger,
             "lago": lago(parameters, docker, units, stranger, recorded),
+            "claims": claims({unit["engine_path"] for unit in units.values() if "engine_path" in unit}),
             "postgres_major": read_line(os.path.join(parameters["postgres_data_path"] or "/nonexistent", "PG_VERSION")),
             "postgres_database": database_system(parameters["postgres_data_path"]),
             "valkey_persistence": valkey_persistence(parameters["valkey_config_file"]),

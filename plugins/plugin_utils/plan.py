@@ -11,7 +11,8 @@ import dataclasses
 import json
 import typing as t
 
-from ..module_utils.engine import keyed_digest, normal_reference
+from ..module_utils.engine import CLAIMS, keyed_digest, normal_reference
+from .neighbours import claim_of, record_of
 from .render import UNIT_DIRECTORY, Renderer
 
 
@@ -66,6 +67,16 @@ class Plan:
     @property
     def empty(self) -> bool:
         return not any(self.changes.values())
+
+    def leave_out(self, announced: t.Mapping) -> None:
+        """Without what another host of the same server has announced: by then it is there.
+
+        Hosts have only the engine's own files in common, and these are the same.
+        """
+        self.networks = [one for one in self.networks if one["name"] not in announced.get("networks", [])]
+        self.images = [one for one in self.images if one["reference"] not in announced.get("images", [])]
+        self.directories = [one for one in self.directories if one["path"] not in announced.get("directories", [])]
+        self.stage_files = [one for one in self.stage_files if one["path"] not in announced.get("files", [])]
 
 
 def differs(entry: dict, seen: dict | None, digest: str | None = None) -> bool:
@@ -126,6 +137,9 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
         if differs(directory, server["files"].get(directory["path"]))
     ]
     files, staged = _files(product, services, renderer)
+    record = _record(product, services, renderer)
+    files[record["path"]] = record
+    staged.add(record["path"])
     changed = {
         path: file
         for path, file in files.items()
@@ -170,7 +184,8 @@ def _missing_images(services: list[dict], images: t.Mapping) -> list[dict]:
 
 def _directories(product: t.Any, engine_path: str) -> list[dict]:
     owner = {name: str(value) for name, value in product.owner().items()}
-    found = [{"path": engine_path, "mode": "0755", "owner": "root", "group": "root"}]
+    paths = (engine_path, f"{engine_path}/{CLAIMS}")
+    found = [{"path": path, "mode": "0755", "owner": "root", "group": "root"} for path in paths]
     for entry in product.directories():
         named = {name: entry[name] or owner[name] for name in ("owner", "group")}
         found.append({"path": entry["path"], "mode": entry["mode"] or "0750", **named})
@@ -189,6 +204,13 @@ def _files(product: t.Any, services: list[dict], renderer: Renderer) -> tuple[di
             if service["phase"] == "gate":
                 staged.add(file["path"])
     return files, staged
+
+
+def _record(product: t.Any, services: list[dict], renderer: Renderer) -> dict:
+    """What the product owns, for other inventory hosts of the server: see neighbours.py."""
+    content = record_of(product.evaluate("inventory_hostname"), claim_of(product, services))
+    path = f"{renderer.engine_path}/{CLAIMS}/{product.identifier}.json"
+    return {"path": path, "content": content + "\n", "mode": "0644", "owner": "root", "group": "root", "secret": False}
 
 
 def _step(service: dict, server: t.Mapping, key: str, product: t.Any, record_path: str) -> Step | None:

@@ -163,6 +163,12 @@ class Product:
         self._settled.settle(expression)
         return self._templar.evaluate_expression(trust_as_template(expression))
 
+    def prefixes(self, family: str) -> list[str]:
+        """The prefixes with which it uses a family of variables."""
+        return [
+            prefix for use in self._data.get("families", []) if use["family"] == family for prefix in use["prefixes"]
+        ]
+
     @property
     def switches(self) -> set[str]:
         """Names of the variables that say whether it is enabled."""
@@ -206,12 +212,16 @@ class Product:
             services += _replicas(service)
         return services
 
-    def names(self) -> list[dict]:
-        """Name, kind, groups and image of each container only: a small part of the work of resolving all."""
+    def parts(self, keys: dict[str, dict]) -> list[dict]:
+        """Some keys of each container only: a small part of the work of resolving all."""
         services = []
-        for service in self._entries("services", "container", NAMES, only=set(NAMES)):
+        for service in self._entries("services", "container", keys, only=set(keys)):
             services += _replicas(service)
         return services
+
+    def names(self) -> list[dict]:
+        """What says which units it has."""
+        return self.parts(NAMES)
 
     def files(self) -> list[dict]:
         return self._entries("files", "file", FILE)

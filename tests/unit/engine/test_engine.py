@@ -78,13 +78,24 @@ def test_docker(docker_api):
     )
     answers["/containers/json?all=1"] = (
         200,
-        [{"Names": ["/a"], "State": "running", "ImageID": "sha256:1", "Labels": {}}],
+        [
+            {
+                "Names": ["/a"],
+                "State": "running",
+                "ImageID": "sha256:1",
+                "NetworkSettings": {"Networks": {"mash": {"Aliases": None}}},
+            }
+        ],
     )
+    endpoint = {"Aliases": ["redis", "0123456789ab"]}
+    answers["/containers/a/json"] = (200, {"NetworkSettings": {"Networks": {"mash": endpoint, "other": {}}}})
     answers["/networks"] = (200, [{"Name": "mash"}])
     answers["/broken"] = (500, {"message": "on fire"})
     assert docker.image_ids() == {"getlago/api:v1": "sha256:1", "getlago/api@sha256:a": "sha256:1"}
     assert {name: seen["image_id"] for name, seen in docker.containers().items()} == {"a": "sha256:1"}
     assert list(docker.networks()) == ["mash"]
+    assert docker.containers()["a"]["networks"] == ["mash"]
+    assert docker.aliases(["a", "nothing"]) == {"redis": ["mash"], "0123456789ab": ["mash"]}
     assert docker.container("nothing") is None
     with pytest.raises(engine.EngineError, match=r"500 .*/broken.*on fire"):
         docker.get("/broken")
@@ -115,6 +126,8 @@ def test_show_units(commands):
 def test_managed_units(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "UNIT_DIRECTORY", str(tmp_path))
     (tmp_path / "mine.service").write_text("[Service]\nImage=no\n\n[X-SelfHosting]\nProduct=mash-lago\nImage=a:1@x=y\n")
+    program = "ExecStartPost=/usr/bin/python3 -I /mash/engine/container-ready --timeout=9 a\n"
+    (tmp_path / "ready.service").write_text(f"[Service]\n{program}\n[X-SelfHosting]\nProduct=mash-lago\n")
     (tmp_path / "mine.timer").write_text("[X-SelfHosting]\nProduct=mash-lago\n")
     (tmp_path / "worker.service").write_text(
         '[X-SelfHosting]\nProduct=mash-lago\nImage=a:1\nQuiet=TSTP\nWaiting=["ruby", "-e", "a = \\"b\\""]\n'
@@ -130,6 +143,7 @@ def test_managed_units(tmp_path, monkeypatch):
             "quiet": "TSTP",
             "waiting": ["ruby", "-e", 'a = "b"'],
         },
+        "ready.service": {"product": "mash-lago", "image": "", "engine_path": "/mash/engine"},
     }
     monkeypatch.setattr(engine, "UNIT_DIRECTORY", str(tmp_path / "nothing"))
     assert engine.managed_units() == {}
@@ -183,6 +197,7 @@ def test_stale_files(recorded):
 def test_unit_states(commands, recorded, monkeypatch):
     output = "\n\n".join(
         f"Id={name}\nLoadState=loaded\nActiveState={active}\nSubState=x\nUnitFileState=enabled\nNeedDaemonReload=no"
+        "\nWantedBy=multi-user.target docker.service d.service\nRequiredBy=e.service d.service"
         for name, active in (("a.service", "active"), ("b.timer", "active"), ("c.service", "inactive"))
     )
     commands(engine, {"systemctl show": (0, output)})
@@ -201,6 +216,17 @@ def test_unit_states(commands, recorded, monkeypatch):
         "c.service": [],
     }
     assert states["a.service"]["state"] == "active/x"
+    assert states["a.service"]["needed_by"] == ["d.service", "e.service"]
+
+
+def test_claims_of_every_engine_on_the_server(tmp_path):
+    for engine_path, name, text in (("a", "x", '{"host": "h"}'), ("b", "y", '{"host": "i"}'), ("b", "z", "no JSON")):
+        path = tmp_path / engine_path / "claims"
+        path.mkdir(parents=True, exist_ok=True)
+        (path / f"{name}.json").write_text(text)
+    (tmp_path / "b" / "claims" / "other.txt").write_text("{}")
+    paths = [str(tmp_path / name) for name in ("a", "b", "nothing")]
+    assert engine.claims(paths) == {"x": {"host": "h"}, "y": {"host": "i"}}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One Valkey, which Lago and others on the server use."""
+
+import pytest
+from verify import inside, plays, wiring
+from verify.outside import new_event
+from verify.waiting import eventually
+
+VALKEY = "mash-valkey"
+PROCESSES = ["mash-lago-api", "mash-lago-api-worker", "mash-lago-api-clock"]
+# A service of the server that this project knows nothing of.
+SOMEBODYS = """
+[Unit]
+Wants=mash-valkey.service
+[Service]
+ExecStart=/bin/sleep infinity
+"""
+
+
+def run(host, *arguments, **variables) -> str:
+    """What a run says."""
+    done = plays.attempt("shared", *arguments, **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.fixture
+def worker_is_away(host):
+    host.check_output("systemctl stop mash-lago-api-worker")
+    yield
+    host.check_output("systemctl start mash-lago-api-worker")
+
+
+def send(site, count):
+    for _ in range(count):
+        site.client().events.create(new_event())
+
+
+@pytest.mark.usefixtures("worker_is_away")
+def test_jobs_wait_in_it(host, site):
+    send(site, 5)
+    assert wiring.jobs(host, VALKEY) == 5
+
+
+def test_all_processes_are_connected(host, site):
+    eventually(lambda: wiring.jobs(host, VALKEY) == 0)
+    networks = inside.containers(host)
+    for name in PROCESSES:
+        assert VALKEY in networks[name]["NetworkSettings"]["Networks"]
+        address = networks[name]["NetworkSettings"]["Networks"][VALKEY]["IPAddress"]
+        assert f"addr={address}:" in host.check_output(f"docker exec {VALKEY} valkey-cli client list"), name
+
+
+def test_who_is_not_in_its_network_cannot_open_its_port(host):
+    for address in wiring.addresses(host, VALKEY):
+        assert wiring.answer(host, VALKEY, VALKEY, address) == "PONG"
+        wrong = wiring.others(host, VALKEY)
+        assert "mash-lago" in wrong
+        assert [network for network in wrong if "PONG" in wiring.answer(host, network, VALKEY, address)] == []
+
+
+@pytest.mark.parametrize("part", wiring.PROCESSES)
+def test_systemd_orders_lago_after_it(host, part):
+    assert wiring.is_ordered(host, f"mash-lago-{part}.service", f"{VALKEY}.service")
+
+
+@pytest.fixture
+def others(host):
+    """A unit that names it, and a container in its network, neither of which is ours."""
+    host.check_output("printf %s > /etc/systemd/system/somebodys.service && systemctl daemon-reload", SOMEBODYS)
+    host.check_output("systemctl start somebodys")
+    image = inside.containers(host)[VALKEY]["Config"]["Image"]
+    host.check_output(f"docker run --detach --name=by-hand --network={VALKEY} --entrypoint=sleep {image} 600")
+    yield
+    host.check_output("docker rm --force by-hand; systemctl stop somebodys; rm /etc/systemd/system/somebodys.service")
+    host.check_output("systemctl daemon-reload")
+
+
+@pytest.mark.usefixtures("others")
+def test_stopping_it_warns_of_who_needs_it(host):
+    said = run(host, "--tags=stop-group", group="valkey")
+    assert "mash-valkey.service: stopped while others on the server need it" in said
+    for name in [*PROCESSES, "somebodys", "by-hand"]:
+        assert f"{name}.service" in said
+    assert "warn" not in run(host, "--tags=start-group", group="valkey").lower()
+    assert inside.all_active(host)
+
+
+def test_stopping_everything_warns_of_nothing(host):
+    assert "need it" not in run(host, "--tags=stop-all")
+    run(host, "--tags=start-all")
+    assert inside.all_active(host)
+
+
+@pytest.mark.usefixtures("worker_is_away")
+def test_switched_off_it_keeps_its_data(host, site):
+    send(site, 3)
+    said = run(host, "--tags=setup-valkey", valkey_enabled=False)
+    assert "mash-valkey is switched off and removed; its data stays in /mash/valkey/data" in said
+    assert "mash-lago-api.service of shared" in said
+    assert not host.file("/etc/systemd/system/mash-valkey.service").exists
+    run(host, "--tags=setup-valkey,start")
+    assert wiring.jobs(host, VALKEY) == 3
+
+
+def test_a_reboot(host, server, site):
+    wiring.reboots(host, server)
+    assert [name for name in PROCESSES if not wiring.came_up_after(host, name, VALKEY)] == []
+    eventually(lambda: wiring.jobs(host, VALKEY) == 0)
