@@ -74,8 +74,16 @@ def named_networks(product: t.Any) -> dict[str, str]:
 def connections_of(product: t.Any) -> list[dict]:
     """Which names its containers connect to, and through which networks."""
     return [
-        {**entry, "hosts": re.findall(r"--add-host[= ]+([^\s:=]+)", " ".join(entry.get("arguments", [])))}
+        {
+            "variable": variable,
+            "name": product.variable(variable),
+            "networks": entry["networks"],
+            "networks_variable": entry["networks_variable"],
+            # Names that the user gives to the containers.
+            "hosts": re.findall(r"--add-host[= ]+([^\s:=]+)", " ".join(entry["arguments"])),
+        }
         for entry in product.value("connects", [])
+        for variable in entry["variables"]
     ]
 
 
