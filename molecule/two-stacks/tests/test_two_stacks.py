@@ -59,7 +59,8 @@ def test_events_and_jobs_stay_in_their_stack(host, sites, name, other):
 
 def test_each_has_one_clock(host):
     """Which container wrote the ticks of the last half minute."""
-    recent = "SELECT count(DISTINCT host) FROM clock_ticks WHERE created_at > now() AT TIME ZONE 'UTC' - interval '30 seconds'"
+    since = "now() AT TIME ZONE 'UTC' - interval '30 seconds'"
+    recent = f"SELECT count(DISTINCT host) FROM clock_ticks WHERE created_at > {since}"
     for name in PREFIXES:
         eventually(lambda name=name: database_of(host, name, recent) == "1")
     clocks = [container for container in inside.containers(host) if container.endswith("lago-api-clock")]
