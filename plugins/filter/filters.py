@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import workers
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.text import (
     percent_encode,
@@ -70,6 +71,33 @@ def same_machine(hosts: t.Iterable[str], hostvars: t.Mapping, machine: str) -> l
     ]
 
 
+def other_clocks(hosts: t.Iterable[str], hostvars: t.Mapping, me: str, database: t.Sequence) -> list[str]:
+    """Other hosts whose clock enqueues jobs for the same database: host name, port and name of it as users wrote them.
+
+    A host name without a dot is a container of its own server, so only hosts of that server can mean the same.
+    """
+    found = []
+    for host in hosts:
+        values = hostvars[host]
+        if host == me or not boolean(values.get("lago_enabled", False), strict=False):
+            continue
+        theirs = (
+            values.get("lago_database_hostname") or "",
+            values.get("lago_database_port", 5432),
+            values.get("lago_database_name", "lago"),
+        )
+        clock = boolean(values.get("lago_api_clock_enabled", True), strict=False)
+        local = "." not in str(database[0])
+        same_server = not local or host in same_machine([host], hostvars, _machine(hostvars[me]))
+        if clock and same_server and [str(one) for one in theirs] == [str(one) for one in database]:
+            found.append(host)
+    return found
+
+
+def _machine(values: t.Mapping) -> str:
+    return (values.get("selfhosting_probe") or {}).get("server", {}).get("machine", "")
+
+
 def _wave(hostvars: t.Mapping, host: str) -> int:
     return int(hostvars[host].get("selfhosting_wave", 0))
 
@@ -118,6 +146,7 @@ class FilterModule:
             "lago_workers": workers.workers_of,
             "lago_workers_memory_mb": workers.memory_mb,
             "memory_kb_as_mb": memory_kb_as_mb,
+            "other_clocks": other_clocks,
             "other_than": other_than,
             "percent_encode": percent_encode,
             "redis_url": redis_url,

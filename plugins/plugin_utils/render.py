@@ -21,7 +21,7 @@ DOCKER = "/usr/bin/docker"
 # Inside a container of a pool: while it is there, Docker calls the container healthy.
 POOL_FILE = "/tmp/.in-pool"
 # Limit of files/container-pool.py.
-POOL_SECONDS = 35
+POOL_SECONDS = 65
 # Characters that neither systemd nor a shell reads anything into.
 PLAIN_WORD = re.compile(r"^[A-Za-z0-9_@:,./=+-]+$")
 
@@ -168,6 +168,7 @@ class Renderer:
             arguments=create_arguments(service, environment_files, label_path),
             engine_path=self.engine_path,
             pool_file=POOL_FILE,
+            pool_seconds=POOL_SECONDS if service["pool"] else 0,
             stop_limit=stop_limit(service),
             waiting=json.dumps(service["waiting"]) if service["waiting"] else "",
         )
@@ -209,12 +210,9 @@ def create_arguments(service: dict, environment_files: list[str], label_path: st
     if service["init"]:
         words.append("--init")
     if service["pool"]:
-        words += [
-            f"--health-cmd=test -e {POOL_FILE}",
-            "--health-interval=5s",
-            "--health-timeout=5s",
-            "--health-retries=1",
-        ]
+        # Slow is not unwell: a server with much to do would lose all replicas at once.
+        words += [f"--health-cmd=test -e {POOL_FILE}", "--health-interval=5s", "--health-timeout=60s"]
+        words.append("--health-retries=1")
     if service["read_only"]:
         words.append("--read-only")
     words += ["--cap-drop=ALL", *(f"--cap-add={capability}" for capability in service["capabilities"])]

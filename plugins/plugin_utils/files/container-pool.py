@@ -15,8 +15,8 @@ import sys
 import time
 
 INTERVAL = 0.2
-# A health check is made every 5 s and may take 5 s: longer means that Docker makes none.
-TIMEOUT = 30
+# A health check is made every 5 s; on a busy server it takes its time.
+TIMEOUT = 60
 # Traefik applies what it hears at once or after its providersThrottleDuration, 2 s in a Traefik of the user's own.
 SETTLE = 2.5
 

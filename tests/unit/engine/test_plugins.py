@@ -226,3 +226,14 @@ def test_all_are_offered():
         "plain_user_name",
         "rsa_private_key",
     }
+
+
+def test_other_clocks_on_one_server_and_on_others():
+    here = {"selfhosting_probe": {"server": {"machine": "a"}}}
+    there = {"selfhosting_probe": {"server": {"machine": "b"}}}
+    lago = {"lago_enabled": True, "lago_database_hostname": "mash-postgres"}
+    hostvars = {"me": {**here, **lago}, "same": {**here, **lago}, "other": {**there, **lago}, "none": {**here}}
+    database = ["mash-postgres", "5432", "lago"]
+    assert filters.other_clocks(hostvars, hostvars, "me", database) == ["same"]
+    hostvars["same"]["lago_api_clock_enabled"] = "no"
+    assert filters.other_clocks(hostvars, hostvars, "me", database) == []

@@ -212,3 +212,31 @@ def test_a_worker_that_was_quieted_and_forgotten_is_restarted():
     assert plan.units == {
         "mash-lago-api-worker.service": {"action": "restart", "reasons": ["somebody told it to take no more jobs"]}
     }
+
+
+def test_without_its_clock_a_host_has_all_the_rest():
+    host = VirtualHost()
+    server = host.installed("lago")
+    plan = VirtualHost(change={"lago_api_clock_enabled": False}).plan("lago", server)
+    assert (plan.obsolete, plan.leftovers, plan.units) == (["mash-lago-api-clock.service"], {}, {})
+
+
+def test_a_replica_of_a_pool_joins_once_it_is_ready_and_leaves_before_it_stops():
+    files = VirtualHost(change={"lago_api_replicas": 2}).rendered("lago")
+    for name in ("mash-lago-api", "mash-lago-api-2"):
+        text = files[f"{UNITS}/{name}.service"]["content"]
+        begin, ready, join, leave, stop = (
+            text.index(part)
+            for part in (
+                '"--health-cmd=test -e /tmp/.in-pool"',
+                f"container-ready --timeout=600 {name} ",
+                f"container-pool join {name} /tmp/.in-pool",
+                f"container-pool leave {name} /tmp/.in-pool",
+                f"docker stop --time=45 {name}",
+            )
+        )
+        assert begin < ready < join < leave < stop
+        assert "TimeoutStopSec=140" in text
+    labels = files["/mash/lago/api/labels"]["content"]
+    assert "traefik.http.middlewares.mash-lago-api-retry.retry.attempts=3" in labels
+    assert "mash-lago-api-unavailable,mash-lago-api-retry" in labels

@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Each kind of job is worked on by its own worker, and a stop of a worker loses none."""
+
+from verify import inside, jobs
+from verify.outside import new_event
+from verify.waiting import eventually
+
+PDFS = {"mash-lago-pdfs-worker", "mash-lago-pdfs-worker-2"}
+EVENTS = "mash-lago-events-worker"
+DEFAULT = "mash-lago-api-worker"
+
+
+def test_every_job_goes_to_the_worker_of_its_kind(host, site):
+    event = site.client().events.create(new_event())
+    processed = (
+        f"SELECT count(*) FROM events WHERE transaction_id = '{event.transaction_id}' AND processed_at IS NOT NULL"
+    )
+    invoice = site.post("/api/v1/invoices", {"invoice": {}}, Authorization=site.authorization).json["invoice"]
+    site.post(f"/api/v1/invoices/{invoice['lago_id']}/download", Authorization=site.authorization)
+    # The clock enqueues a job every ten seconds, and no worker of its own is there for it.
+    eventually(lambda: inside.sql(host, processed) == "1")
+    for job_class, expected in (
+        ("EventsPostProcessJob", {EVENTS}),
+        ("InvoicePdfJob", PDFS),
+        ("Clock::TickJob", {DEFAULT}),
+    ):
+        found = eventually(lambda job_class=job_class: jobs.workers_of(host, job_class), seconds=90)
+        assert found <= expected, job_class
+
+
+def test_a_worker_in_the_middle_of_its_jobs_is_stopped(host):
+    """Short jobs finish; what takes longer than it may goes back, and another worker does it from the beginning."""
+    jobs.enqueue_sleep(host, 4, 2, "events")
+    jobs.enqueue_sleep(host, 45, 1, "events")
+    eventually(lambda: jobs.states(host, "events").get("started") == 3, seconds=90)
+    host.check_output("systemctl stop %s", EVENTS)
+    assert inside.properties(host, EVENTS, "Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "143"}
+    assert jobs.states(host, "events") == {"enqueued": 3, "started": 3, "finished": 2}
+    assert "still works after 5 s" in host.check_output("journalctl --unit=%s --output=cat --lines=40", EVENTS)
+    host.check_output("systemctl start %s", EVENTS)
+    eventually(lambda: jobs.states(host, "events").get("finished") == 3, seconds=120)
+    assert jobs.states(host, "events") == {"enqueued": 3, "started": 4, "finished": 3}
+
+
+def test_a_worker_that_was_quieted_and_forgotten(host, site, play):
+    host.check_output("docker kill --signal=TSTP %s", EVENTS)
+    # Sidekiq says so in its title within 10 s.
+    eventually(lambda: "stopping" in host.check_output("docker top %s", EVENTS))
+    event = site.client().events.create(new_event())
+    processed = (
+        f"SELECT count(*) FROM events WHERE transaction_id = '{event.transaction_id}' AND processed_at IS NOT NULL"
+    )
+    assert play().units == {f"{EVENTS}.service": "restart"}
+    eventually(lambda: inside.sql(host, processed) == "1", seconds=90)
