@@ -6,7 +6,7 @@ from verify import inside, jobs
 from verify.outside import new_event
 from verify.waiting import eventually
 
-PDFS = {"mash-lago-pdfs-worker", "mash-lago-pdfs-worker-2"}
+PDFS = "mash-lago-pdfs-worker"
 EVENTS = "mash-lago-events-worker"
 DEFAULT = "mash-lago-api-worker"
 
@@ -22,7 +22,7 @@ def test_every_job_goes_to_the_worker_of_its_kind(host, site):
     eventually(lambda: inside.sql(host, processed) == "1")
     for job_class, expected in (
         ("EventsPostProcessJob", {EVENTS}),
-        ("InvoicePdfJob", PDFS),
+        ("InvoicePdfJob", {PDFS}),
         ("Clock::TickJob", {DEFAULT}),
     ):
         found = eventually(lambda job_class=job_class: jobs.workers_of(host, job_class), seconds=90)
