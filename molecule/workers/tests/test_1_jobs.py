@@ -35,9 +35,11 @@ def test_a_worker_in_the_middle_of_its_jobs_is_stopped(host):
     jobs.enqueue_sleep(host, 45, 1, "events")
     eventually(lambda: jobs.states(host, "events").get("started") == 3, seconds=90)
     host.check_output("systemctl stop %s", EVENTS)
-    assert inside.properties(host, EVENTS, "Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "143"}
+    assert inside.properties(host, EVENTS, "Result") == {"Result": "success"}
     assert jobs.states(host, "events") == {"enqueued": 3, "started": 3, "finished": 2}
-    assert "still works after 5 s" in host.check_output("journalctl --unit=%s --output=cat --lines=40", EVENTS)
+    said = host.check_output("journalctl --unit=%s --output=cat --lines=40", EVENTS)
+    assert "still works after 5 s" in said
+    assert "container ended with exit code 0, out of memory: false" in said
     host.check_output("systemctl start %s", EVENTS)
     eventually(lambda: jobs.states(host, "events").get("finished") == 3, seconds=120)
     assert jobs.states(host, "events") == {"enqueued": 3, "started": 4, "finished": 3}
