@@ -254,3 +254,24 @@ def test_changes_hold_no_content():
 )
 def test_differs(seen, expected):
     assert differs({"mode": "640", "owner": "mash", "group": "mash"}, seen, "d") is expected
+
+
+@pytest.mark.parametrize(
+    ("change", "restarted", "gate"),
+    [
+        ({"lago_pdf_container_image_tag": "8.16"}, {"mash-lago-pdf.service"}, False),
+        ({"lago_front_container_image_tag": "v1.52.2"}, {"mash-lago-front.service"}, False),
+        ({"lago_api_container_image_tag": "v1.52.2"}, PROCESSES, True),
+        ({"lago_api_clock_container_memory_limit": "2g"}, {"mash-lago-api-clock.service"}, False),
+        ({"lago_worker_drain_seconds": 90}, {"mash-lago-api-worker.service"}, False),
+        ({"lago_worker_removal_seconds": 90}, set(), False),
+        ({"lago_migrate_environment_variable_lago_org_name": "Other"}, set(), True),
+        ({"postgres_max_connections": 300}, set(), False),
+    ],
+)
+def test_a_change_restarts_what_is_made_from_it_and_nothing_else(change, restarted, gate):
+    plan = lago(change)
+    assert {unit for unit, change in plan.units.items() if change["action"] == "restart"} == restarted
+    assert plan.units.keys() == restarted
+    assert bool(plan.gates) is gate
+    assert all(change["reasons"] for change in plan.changes["units"].values())
