@@ -13,6 +13,7 @@ export PATH := justfile_directory() / ".venv" / "bin" + ":" + env("PATH")
 inventory := "inventory/hosts"
 
 play := "ansible-playbook --inventory " + quote(inventory) + " setup.yml"
+playbook := "ansible-playbook --inventory " + quote(inventory) + " playbooks/"
 
 # List what can be done
 default:
@@ -72,6 +73,11 @@ stop-group group *arguments: _inventory
 [group("services")]
 restart-group group *arguments: _inventory
     shift; {{ play }} --tags=restart-group --extra-vars={{ quote("group=" + group) }} "$@"
+
+# Remove all services; the data stays. Asks for the host's name, or takes it: uninstall -e confirm=lago.example.com
+[group("install")]
+uninstall *arguments: _inventory
+    {{ playbook }}uninstall.yml "$@"
 
 # Run the playbook with any arguments
 [group("playbook")]

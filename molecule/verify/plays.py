@@ -34,14 +34,16 @@ def recorded(host_name: str, directory: Path | None = None) -> list[Run]:
     return [Run(run["check"], **run["hosts"][host_name]) for run in runs if host_name in run["hosts"]]
 
 
-def play(host_name: str, *arguments: str, **variables: object) -> Run:
+def play(host_name: str, *arguments: str, playbook: str = "setup.yml", **variables: object) -> Run:
     """What the user's playbook does with these variables on top of the scenario's."""
-    done = attempt(host_name, *arguments, **variables)
+    done = attempt(host_name, *arguments, playbook=playbook, **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     return recorded(host_name)[-1]
 
 
-def attempt(host_name: str, *arguments: str, **variables: object) -> subprocess.CompletedProcess[str]:
+def attempt(
+    host_name: str, *arguments: str, playbook: str = "setup.yml", **variables: object
+) -> subprocess.CompletedProcess[str]:
     """Such a run, which may fail."""
     return subprocess.run(
         [
@@ -50,9 +52,11 @@ def attempt(host_name: str, *arguments: str, **variables: object) -> subprocess.
             f"--limit={host_name}",
             f"--extra-vars={json.dumps(variables)}",
             *arguments,
-            "setup.yml",
+            playbook,
         ],
         cwd=REPOSITORY,
+        # Nobody is at a terminal.
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,

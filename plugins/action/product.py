@@ -86,12 +86,12 @@ class ActionModule(ActionBase):
         # What nothing asks for any more goes first, but for what still has work that others no longer send it.
         obsolete = [unit for unit in plan.obsolete if unit not in plan.leftovers]
         if obsolete:
-            changes["units"].update(self.units("remove", dict.fromkeys(obsolete, "")))
+            changes["units"].update(self.module("server_removal", units=obsolete)["units"])
         if plan.units:
             changes["units"].update(self.units("converge", plan.all_units, order=plan.order))
         if plan.leftovers:
             self.wait_for_leftovers(plan)
-            changes["units"].update(self.units("remove", dict.fromkeys(plan.leftovers, "")))
+            changes["units"].update(self.module("server_removal", units=sorted(plan.leftovers))["units"])
         for step in plan.after:
             changes["units"].update(self.step(step))
         return {"changes": changes, "diff": diff}

@@ -8,13 +8,11 @@ import difflib
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.neighbours import KEYS, dependents
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import order_of, unit_names, units_of
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.losses import losses
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import order_of, unit_names
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
 
-display = Display()
-OPERATIONS = {"start": "converge", "restart": "restart", "stop": "stop", "remove": "remove"}
+OPERATIONS = {"start": "converge", "restart": "restart", "stop": "stop"}
 
 
 class ActionModule(ActionBase):
@@ -32,19 +30,11 @@ class ActionModule(ActionBase):
             }
         )
         products = [Product.load(name, self._loader, self._templar, task_vars) for name in arguments["products"]]
-        order = {}
-        if arguments["operation"] == "remove":
-            owned = self.owned_by_others(task_vars, arguments["server"])
-            off = [product for product in products if not product.enabled and product.identifier not in owned]
-            units = dict.fromkeys(units_of(off, arguments["server"]), "")
-        else:
-            units, order = self.units(products, arguments["group"])
+        units, order = self.units(products, arguments["group"])
         if not units or self.nothing_to_do(units, arguments) or self.announced(arguments):
             return {**result, "changed": False, "changes": {"units": {}}}
-        if arguments["operation"] in ("stop", "remove"):
-            result["warnings"] = self.losses(products, units, arguments, task_vars)
-        if arguments["operation"] == "remove":
-            self.say_what_stays(off, units, arguments["server"], task_vars["inventory_hostname"])
+        if arguments["operation"] == "stop":
+            result["warnings"] = losses(products, units, "stop", arguments["server"], task_vars)
         answer = self._execute_module(
             module_name="selfhosting.lago.server_units",
             module_args={"operation": OPERATIONS[arguments["operation"]], "units": units, "order": order},
@@ -75,53 +65,6 @@ class ActionModule(ActionBase):
                 f"There are: {', '.join(sorted(groups))}"
             )
         return found, order
-
-    def owned_by_others(self, task_vars: dict, server: dict) -> set[str]:
-        """Identifiers of products that other inventory hosts of the server brought up: not this host's to remove."""
-        host, inventory = task_vars["inventory_hostname"], task_vars["groups"]["all"]
-        records = server["claims"].items()
-        return {name for name, record in records if record["host"] != host and record["host"] in inventory}
-
-    def losses(self, products: list[Product], units: dict[str, str], arguments: dict, task_vars: dict) -> list[str]:
-        """One warning where something that goes on running needs what is stopped."""
-        server = arguments["server"]
-        stopped = {unit for unit in units if server["units"].get(unit, {}).get("active")}
-        own = {server["units"][unit]["product"] for unit in stopped}
-        networks = {
-            service["networks"][0]
-            for product in products
-            if product.identifier in own
-            for service in product.parts(KEYS)
-            if f"{service['name']}.service" in stopped
-        }
-        # In check mode the server still shows what hosts before this one stop.
-        gone = {
-            unit
-            for earlier in task_vars.get("selfhosting_earlier", [])
-            for changes in task_vars["hostvars"][earlier].get("selfhosting_done", [])
-            for unit, change in changes["units"].items()
-            if change["action"] in ("stop", "remove")
-        }
-        gone |= {unit for unit, seen in server["units"].items() if seen["product"] in own}
-        lost = {unit: what for unit, what in dependents(stopped, networks, server).items() if unit not in gone}
-        if not lost:
-            return []
-        hosts = {f"{unit}.service": record["host"] for record in server["claims"].values() for unit in record["units"]}
-        listed = "; ".join(
-            f"{unit}{' of ' + hosts[unit] if unit in hosts else ''} ({', '.join(what)})" for unit, what in lost.items()
-        )
-        end = "they are given another one" if arguments["operation"] == "remove" else "it is started again"
-        return [
-            f"{task_vars['inventory_hostname']}: {', '.join(sorted(stopped))}: stopped while others on the server need "
-            f"it. They go on running and fail until {end}: {listed}"
-        ]
-
-    def say_what_stays(self, products: list[Product], units: dict[str, str], server: dict, host: str) -> None:
-        removed = {server["units"][unit]["product"] for unit in units}
-        for product in products:
-            if product.identifier in removed:
-                stays = f"its data stays in {product.value('data_path')}"
-                display.display(f"{host}: {product.identifier} is switched off and removed; {stays}")
 
     def announced(self, arguments: dict) -> bool:
         """In check mode the products' own tasks have said what they would start."""

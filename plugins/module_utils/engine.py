@@ -96,7 +96,7 @@ class Docker:
         return {network["Name"]: network for network in self.get("/networks") or []}
 
     def containers(self):
-        """Every container by name: state and the id of the image that it was made from."""
+        """Every container by name: state, the id of the image that it was made from, and its networks."""
         found = {}
         for container in self.get("/containers/json?all=1") or []:
             for name in container["Names"]:

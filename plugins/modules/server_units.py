@@ -8,7 +8,7 @@ module: server_units
 short_description: Make what runs equal to what is installed, with one systemctl call
 description:
   - C(converge) enables and starts what is down and restarts what differs from the files and images on the server.
-  - C(restart) restarts always, C(stop) stops, C(remove) stops, disables and removes the unit file and the container.
+  - C(restart) restarts always, C(stop) stops.
   - C(step) runs a one-shot unit to its end and records its success.
   - C(waiting) asks the containers in O(leftovers) what still waits for them, until nothing does or O(patience) is
     over.
@@ -18,7 +18,7 @@ options:
   operation:
     description: What to do.
     type: str
-    choices: [converge, restart, stop, remove, step, waiting]
+    choices: [converge, restart, stop, step, waiting]
     required: true
   units:
     description: Names of the units with the reference of their image (empty for a timer).
@@ -72,7 +72,6 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
-    UNIT_DIRECTORY,
     Docker,
     EngineError,
     database_system,
@@ -225,25 +224,13 @@ def run_step(module, units, record):
     return {name: {"action": "run", "reasons": []}}
 
 
-def remove(names):
-    run(["systemctl", "disable", "--now", "--", *names], check=False)
-    for name in names:
-        path = os.path.join(UNIT_DIRECTORY, name)
-        if os.path.exists(path):
-            os.unlink(path)
-        if name.endswith(".service"):
-            run(["docker", "rm", "--force", name.rsplit(".", 1)[0]], check=False)
-    run(["systemctl", "daemon-reload"])
-    run(["systemctl", "reset-failed", "--", *names], check=False)
-
-
 def main():
     module = AnsibleModule(
         argument_spec={
             "operation": {
                 "type": "str",
                 "required": True,
-                "choices": ["converge", "restart", "stop", "remove", "step", "waiting"],
+                "choices": ["converge", "restart", "stop", "step", "waiting"],
             },
             "units": {"type": "dict", "required": True},
             "order": {"type": "dict", "default": {}},
@@ -282,7 +269,7 @@ def main():
             changes = {name: {"action": "restart", "reasons": ["you asked for it"]} for name in states}
             if changes and not module.check_mode:
                 start(module, [], sorted(changes), order)
-        elif operation == "stop":
+        else:
             changes = {
                 name: {"action": "stop", "reasons": ["you asked for it"]}
                 for name, state in states.items()
@@ -291,14 +278,6 @@ def main():
             if changes and not module.check_mode:
                 for names in by_rank(changes, order, first_stopped=True):
                     run(["systemctl", "stop", "--", *names])
-        else:
-            changes = {
-                name: {"action": "remove", "reasons": ["nothing asks for it any more"]}
-                for name, state in states.items()
-                if state["loaded"] or os.path.exists(os.path.join(UNIT_DIRECTORY, name))
-            }
-            if changes and not module.check_mode:
-                remove(sorted(changes))
     except EngineError as error:
         module.fail_json(msg=str(error), units=changes)
     module.exit_json(changed=bool(changes), units=changes)

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: services
-short_description: Start, restart, stop or remove the containers of several products with one systemctl call
+short_description: Start, restart or stop the containers of several products with one systemctl call
 description:
   - Resolves the products' data on the controller to know their units and groups.
   - C(start) starts what is down and restarts what differs from what is installed; when the probe saw that nothing is to
     be done and no earlier task changed the server, it costs no remote execution. C(restart) restarts always.
-  - C(remove) removes the units and containers of products that are switched off. Their data stays, and where is said.
-    What another inventory host of the server has brought up is left alone.
-  - C(stop) and C(remove) warn of what goes on running and needs what is stopped.
+  - C(stop) warns of what goes on running and needs what is stopped.
 options:
   products:
     description: Names of the roles whose C(product.yml) are read.
@@ -32,7 +30,7 @@ options:
   operation:
     description: What to do.
     type: str
-    choices: [start, restart, stop, remove]
+    choices: [start, restart, stop]
     required: true
   group:
     description: Only the units of this group; all where it is not given.

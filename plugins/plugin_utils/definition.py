@@ -140,6 +140,14 @@ NETWORK = {
 }
 
 
+# What stays when the product is removed.
+DATA = {
+    # As people call it: "database", "invoices and logos".
+    "name": {"type": "str", "required": True},
+    "path": {"type": "path", "required": True},
+}
+
+
 class DefinitionError(Exception):
     """An entry of a product's data is not one; all problems of it together."""
 

@@ -15,7 +15,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, is_trusted_as_template, trust_as_template
 
-from .definition import DIRECTORY, FILE, NETWORK, SERVICE, DefinitionError, validated
+from .definition import DATA, DIRECTORY, FILE, NETWORK, SERVICE, DefinitionError, validated
 from .specification import as_specified, options_of
 
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -25,7 +25,9 @@ IDENTIFIER = re.compile(r"\b[a-z][A-Za-z0-9_]*\b")
 # A template that is a variable and nothing else.
 ALONE = re.compile(r"\{\{ ([a-z][A-Za-z0-9_]*) \}\}")
 # Keys of a container that say which units it has.
-NAMES = {key: SERVICE[key] for key in ("name", "kind", "groups", "image", "replicas", "stop_rank", "pool")}
+NAMES = {
+    key: SERVICE[key] for key in ("name", "kind", "groups", "image", "dockerfile", "replicas", "stop_rank", "pool")
+}
 
 
 def role_path(name: str) -> str:
@@ -231,6 +233,13 @@ class Product:
 
     def networks(self) -> list[dict]:
         return self._entries("networks", "network", NETWORK)
+
+    def data(self) -> list[dict]:
+        return self._entries("data", "data", DATA)
+
+    def file_paths(self) -> list[str]:
+        """Where its files are, without a look at what is in them."""
+        return [file["path"] for file in self._entries("files", "file", {"path": FILE["path"]}, only={"path"})]
 
     def owner(self) -> dict[str, str]:
         return self.value("owner")

@@ -30,6 +30,14 @@ def test_recipe(just, recipe, expected):
     assert "one two" not in done.stdout + done.stderr, "arguments may hold secrets"
 
 
+@pytest.mark.parametrize("verb", ["uninstall"])
+def test_recipe_with_a_playbook_of_its_own(just, verb):
+    further = ["-l", "lago.example.com", "-e", "confirm=lago.example.com"]
+    done, asked = just(verb, *further)
+    assert done.returncode == 0, done.stderr
+    assert asked == ["--inventory", "inventory/hosts", f"playbooks/{verb}.yml", *further]
+
+
 def test_another_inventory(just):
     (done, asked) = just("inventory=inventory", "install-all")
     assert done.returncode == 0, done.stderr

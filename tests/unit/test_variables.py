@@ -21,7 +21,7 @@ from virtual_host import PRODUCTS, REPOSITORY
 
 ROLES = sorted(path.name for path in (REPOSITORY / "roles").iterdir())
 # What a command line sets, and no defaults/main.yml can: it would be there for all runs.
-COMMAND_LINE = {"services": {"group"}}
+COMMAND_LINE = {"services": {"confirm", "delete_data", "group"}}
 # Names in a product's data with which its own entries say something once; nobody is meant to set them.
 INTERNAL = re.compile(
     r"""^(

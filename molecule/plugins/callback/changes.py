@@ -22,7 +22,7 @@ author: The selfhosting.lago authors
 """
 
 PROBE = "selfhosting.lago.server_probe"
-ACTIONS = ("selfhosting.lago.product", "selfhosting.lago.services")
+ACTIONS = ("selfhosting.lago.product", "selfhosting.lago.services", "selfhosting.lago.removal")
 
 
 class CallbackModule(CallbackBase):
@@ -46,7 +46,7 @@ class CallbackModule(CallbackBase):
                 if kind == "units":
                     changes[kind].update({unit: change["action"] for unit, change in changed.items()})
                 else:
-                    changes[kind] = sorted({*changes[kind], *changed})
+                    changes[kind] = sorted({*changes.get(kind, []), *changed})
         # The test bed's own playbooks never look at a server.
         if answer.get("changed") and result.host.get_name() in self.hosts:
             self._host(result)["tasks"].append(result.task.get_name())

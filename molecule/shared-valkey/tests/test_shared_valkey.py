@@ -97,7 +97,7 @@ def test_stopping_everything_warns_of_nothing(host):
 def test_switched_off_it_keeps_its_data(host, site):
     send(site, 3)
     said = run(host, "--tags=setup-valkey", valkey_enabled=False)
-    assert "mash-valkey is switched off and removed; its data stays in /mash/valkey/data" in said
+    assert "stays: Valkey's data (queued jobs): /mash/valkey/data" in said
     assert "mash-lago-api.service of shared" in said
     assert not host.file("/etc/systemd/system/mash-valkey.service").exists
     # Without the tag start: a worker that is started would take them.

@@ -87,16 +87,6 @@ def test_restart_and_stop(units):
     assert units("stop", {"b": DOWN})[0]["changed"] is False
 
 
-def test_remove(units, tmp_path, monkeypatch):
-    monkeypatch.setattr(server_units, "UNIT_DIRECTORY", str(tmp_path))
-    (tmp_path / "a.service").touch()
-    answer, asked = units("remove", {"a.service": UP, "b.timer": UP, "c.service": GONE})
-    assert answer["units"].keys() == {"a.service", "b.timer"}
-    assert list(tmp_path.iterdir()) == []
-    assert [line for line in asked if line.startswith("docker")] == ["docker rm --force a"]
-    assert asked.index("systemctl disable --now -- a.service b.timer") < asked.index("systemctl daemon-reload")
-
-
 CLOCK, WORKER, API = {"stop_rank": 2}, {"stop_rank": 1}, {"pool": "api"}
 
 

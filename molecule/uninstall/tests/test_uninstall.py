@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What goes when Lago is switched off and when everything is uninstalled, and that all data is there afterwards.
+
+The tests build on each other: each begins where the one before it ended.
+"""
+
+import pytest
+from verify import inside, plays
+from verify.waiting import eventually
+
+UNINSTALL = "playbooks/uninstall.yml"
+FRONT = "docker.io/getlago/front:v1.52.1"
+FILE = "/mash/lago/data/ab/cd/invoice-of-test"
+DATA = ("/mash/lago/data", "/mash/lago/api/env", "/mash/postgres/data", "/mash/valkey/data", "/mash/traefik/ssl")
+
+
+def listed(host, command) -> set[str]:
+    return set(host.check_output(command).split())
+
+
+def units(host) -> set[str]:
+    return listed(host, "ls /etc/systemd/system | grep ^mash- || true")
+
+
+def networks(host) -> set[str]:
+    return listed(host, "docker network ls --format '{{.Name}}'") - {"bridge", "host", "none"}
+
+
+def images(host) -> set[str]:
+    return listed(host, "docker images --format '{{.Repository}}:{{.Tag}}'")
+
+
+def containers(host) -> set[str]:
+    return listed(host, "docker ps --all --format '{{.Names}}'")
+
+
+@pytest.fixture(scope="module")
+def stored():
+    """What the first test puts in, for those after it."""
+    return {}
+
+
+def test_a_stranger_and_some_data(host, site, stored):
+    host.check_output("docker run --detach --name stranger --network mash-lago --entrypoint sleep %s infinity", FRONT)
+    host.check_output("install -D -o mash -g mash /etc/hostname %s", FILE)
+    for _ in range(3):
+        assert eventually(lambda: site.post_event().status == 200)
+    stored["events"] = inside.sql(host, "SELECT count(*) FROM events")
+    stored["key"] = host.check_output("sha256sum /mash/lago/api/env")
+
+
+def test_lago_switched_off_leaves_its_data(host, site, play, stored):
+    before = inside.invocations(host)
+    announced, done = play("--check", lago_enabled=False), play(lago_enabled=False)
+    assert announced.changes == done.changes
+    removed = {unit for unit, action in done.units.items() if action == "remove"}
+    assert removed == {unit for unit in before if "lago" in unit} | {"mash-lago-migrate.service"}
+    after = inside.invocations(host)
+    assert after == {unit: before[unit] for unit in after}, "what stays was restarted"
+    assert after.keys() == before.keys() - removed
+    assert not [name for name in units(host) | containers(host) if "lago" in name]
+    # The stranger's network and image stay with it.
+    assert done.changes["networks"] == ["mash-lago-pdf"]
+    assert {"mash-lago", "traefik", "mash-postgres"} <= networks(host)
+    assert not [name for name in images(host) if "getlago" in name and "front" not in name]
+    assert host.file(FILE).exists
+    assert host.check_output("sha256sum /mash/lago/api/env") == stored["key"]
+    assert inside.sql(host, "SELECT count(*) FROM events") == stored["events"]
+    # Traefik knows the host name no more: it does not promise that Lago is back soon.
+    eventually(lambda: site.get("/api/v1/events").status == 404)
+
+
+def test_a_second_run_has_nothing_to_do(play):
+    done = play(lago_enabled=False)
+    assert (done.changes["units"], done.changes["networks"], done.tasks) == ({}, [], [])
+
+
+def test_switched_on_again_it_goes_on(host, site, play, stored):
+    play()
+    assert inside.sql(host, "SELECT count(*) FROM events") == stored["events"]
+    assert eventually(lambda: site.post_event().status == 200)
+
+
+def test_without_a_confirmation_nothing_goes(host, server):
+    before = inside.invocations(host)
+    for variables in ({}, {"confirm": "yes"}, {"confirm": "another.example.com"}):
+        done = plays.attempt(server.name, playbook=UNINSTALL, **variables)
+        assert done.returncode != 0
+        assert f"-e confirm={server.name}" in done.stdout + done.stderr
+    assert inside.invocations(host) == before
+    assert inside.all_active(host)
+
+
+def test_data_is_not_deleted_without_a_good_backup(host, server):
+    before = inside.invocations(host)
+    done = plays.attempt(server.name, playbook=UNINSTALL, confirm=server.name, delete_data=server.name)
+    assert done.returncode != 0
+    assert "there is none that has passed its test" in done.stdout + done.stderr
+    assert inside.invocations(host) == before
+
+
+def test_uninstall(host, server, play, stored):
+    announced = play("--check", playbook=UNINSTALL)
+    assert inside.all_active(host)
+    arguments = {"playbook": UNINSTALL, "confirm": server.name}
+    done = plays.attempt(server.name, **arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert announced.changes == plays.recorded(server.name)[-1].changes
+    assert units(host) == set()
+    assert containers(host) == {"stranger"}
+    assert networks(host) == {"mash-lago"}
+    assert images(host) == {FRONT.removeprefix("docker.io/")}
+    for path in DATA:
+        assert host.file(path).exists
+        assert f"stays: {path}" in done.stdout.replace("\n", " ") or f": {path}" in done.stdout
+    assert host.file(FILE).exists
+    assert host.check_output("sha256sum /mash/lago/api/env") == stored["key"]
+    assert play(**arguments).tasks == []
+
+
+def test_installed_again_all_data_is_there(host, site, play, stored):
+    play()
+    assert inside.all_active(host)
+    # One more came after Lago was switched on again.
+    assert int(inside.sql(host, "SELECT count(*) FROM events")) == int(stored["events"]) + 1
+    assert eventually(lambda: site.post_event().status == 200)
