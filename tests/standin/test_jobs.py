@@ -84,6 +84,13 @@ def test_billing_is_locked(bed):
     assert "bill_organization_job" in bed.redis("KEYS", "activejob_uniqueness:*")
 
 
+def test_billing_ends_and_gives_its_lock_back(bed):
+    command = "BillOrganizationJob.perform_later('two', 'd'); BillOrganizationJob.perform_now('two', 'd')"
+    before = bed.redis("KEYS", "activejob_uniqueness:*")
+    bed.api.execute("rails", "runner", command)
+    eventually(lambda: bed.redis("KEYS", "activejob_uniqueness:*") == before)
+
+
 def test_worker_without_redis_answers_404(bed):
     worker = bed.lago("./scripts/start.webhook.worker.sh", REDIS_PASSWORD="wrong")
     eventually(lambda: "NOAUTH" in worker.logs() or "WRONGPASS" in worker.logs())

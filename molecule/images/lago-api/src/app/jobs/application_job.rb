@@ -15,7 +15,7 @@ class ApplicationJob < ActiveJob::Base
   # One job per class and arguments at a time: the lock is taken when it is enqueued and released when it has run.
   def self.unique
     before_enqueue { |job| throw(:abort) unless job.lock }
-    after_perform(&:unlock)
+    after_perform { |job| job.unlock }
   end
 
   def lock_key = "activejob_uniqueness:#{self.class.name.underscore}:#{Digest::MD5.hexdigest(arguments.to_json)}"
