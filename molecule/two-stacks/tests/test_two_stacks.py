@@ -57,6 +57,17 @@ def test_events_and_jobs_stay_in_their_stack(host, sites, name, other):
     eventually(lambda: database_of(host, name, f"{rows} AND processed_at IS NOT NULL") == "5")
 
 
+def test_while_the_second_is_away(host, sites):
+    """The one Traefik answers for it, and the first goes on."""
+    host.check_output("systemctl stop mash-second-lago-api")
+    for path in ("/api/v1/events", "/api/api/v1/events"):
+        answer = eventually(lambda path=path: not (one := sites[SECOND].post_event(path)).from_lago and one)
+        assert (answer.status, int(answer.headers["retry-after"]) > 0) == (503, True), path
+    assert sites[FIRST].post_event().status == 200
+    host.check_output("systemctl start mash-second-lago-api")
+    eventually(lambda: sites[SECOND].post_event().status == 200)
+
+
 def test_each_has_one_clock(host):
     """Which container wrote the ticks of the last half minute."""
     since = "now() AT TIME ZONE 'UTC' - interval '30 seconds'"
