@@ -71,6 +71,9 @@ class ActionModule(ActionBase):
             reasons = f": {'; '.join(change['reasons'])}" if change["reasons"] else ""
             display.display(f"{host}: will {change['action']} {unit}{reasons}")
 
+        for path, reason in plan.absent.items():
+            display.display(f"{host}: will remove {path}: {reason}")
+
     def carry_out(self, plan: Plan) -> dict:
         changes = Plan().changes
         diff = []
@@ -78,7 +81,7 @@ class ActionModule(ActionBase):
         staged = self.files(plan.stage_files, networks=plan.networks, directories=plan.directories)
         for step in plan.gates:
             changes["units"].update(self.step(step))
-        swapped = self.files(plan.swap_files)
+        swapped = self.files(plan.swap_files, absent=list(plan.absent))
         for answer in (staged, swapped):
             for key in ("networks", "directories", "files"):
                 changes[key] = sorted(changes[key] + answer.get(key, []))
@@ -87,6 +90,7 @@ class ActionModule(ActionBase):
         obsolete = [unit for unit in plan.obsolete if unit not in plan.leftovers]
         if obsolete:
             changes["units"].update(self.module("server_removal", units=obsolete)["units"])
+        changes["files"] = sorted(changes["files"] + swapped.get("removed", []))
         if plan.units:
             changes["units"].update(self.units("converge", plan.all_units, order=plan.order))
         if plan.leftovers:

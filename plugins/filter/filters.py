@@ -9,6 +9,9 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import workers
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.definition import DefinitionError
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.keys import fingerprints, older_secret
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import environment_lines
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.text import (
     percent_encode,
     redis_url,
@@ -60,6 +63,15 @@ def gate_command(table: t.Iterable[t.Mapping], version: str, create_organization
 def upgrade_stops(stops: t.Iterable[t.Mapping], present: str, wanted: str) -> list[str]:
     """Each stop between two releases as a line for people."""
     return [f"{stop['at']} ({stop['task']})" for stop in stops_between(stops, present, wanted)]
+
+
+def key_fingerprints(environment: t.Mapping, text: str = "") -> dict[str, str]:
+    """A fingerprint of each key in an environment, the user's own lines in it."""
+    try:
+        return fingerprints(environment_lines(environment, text))
+    except DefinitionError:
+        # A line of the user's own is wrong; its own check says so.
+        return fingerprints(environment)
 
 
 def same_machine(hosts: t.Iterable[str], hostvars: t.Mapping, machine: str) -> list[str]:
@@ -145,6 +157,8 @@ class FilterModule:
             "lago_worker_problems": workers.problems_of,
             "lago_workers": workers.workers_of,
             "lago_workers_memory_mb": workers.memory_mb,
+            "key_fingerprints": key_fingerprints,
+            "mash_older_secret": older_secret,
             "memory_kb_as_mb": memory_kb_as_mb,
             "other_clocks": other_clocks,
             "other_than": other_than,

@@ -21,6 +21,8 @@ PRODUCT_SECTION = "[X-SelfHosting]"
 RECORD = "inputs.sha256"
 # Directory beside the engine's other files: what each product owns on the server.
 CLAIMS = "claims"
+# Why a unit is stale that another playbook started.
+UNKNOWN_START = "nothing on the server says what it was started with"
 UNIT_PROPERTIES = (
     "Id",
     "LoadState",
@@ -310,7 +312,7 @@ def _stale(name, properties, reference, containers, images):
         with open(record, encoding="utf-8") as file:
             recorded = [line.split(None, 1) for line in file.read().splitlines()]
     except OSError:
-        return [*reasons, "nothing on the server says what it was started with"]
+        return [*reasons, UNKNOWN_START]
     for checksum, path in recorded:
         now = sha256(path.strip())
         if now is None:

@@ -13,13 +13,14 @@ from .engine import PRODUCT_SECTION, UNIT_DIRECTORY, keyed_digest, run
 RELEASE = re.compile(r"^v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$")
 # Where a unit of MASH's names the image of its container.
 IMAGE_OF_UNIT = re.compile(r"^\s*(\S+/\S+:[\w.-]+)\s*(?:\\)?$", re.MULTILINE)
+USES = re.compile(r"(?:--network[= ]|network connect )(\S+)|^(?:After|Requires|Wants)=(.+)$", re.MULTILINE)
 DATABASES = (
     "SELECT json_object_agg(datname, json_build_array(datcollate, datctype)) FROM pg_database WHERE datallowconn"
 )
 
 
 def foreign_units(identifier):
-    """Units of the playbook's naming without our section, each with the image that it names."""
+    """Units of the playbook's naming without our section: the image of each, and the networks and units it uses."""
     found = {}
     names = sorted(os.listdir(UNIT_DIRECTORY)) if os.path.isdir(UNIT_DIRECTORY) else []
     for name in names:
@@ -32,7 +33,8 @@ def foreign_units(identifier):
             continue
         if PRODUCT_SECTION not in text:
             image = IMAGE_OF_UNIT.search(text)
-            found[name] = image[1] if image else ""
+            uses = {word for match in USES.findall(text) for part in match for word in part.split()}
+            found[name] = {"image": image[1] if image else "", "uses": sorted(uses - {"docker.service"})}
     return found
 
 

@@ -20,8 +20,8 @@ options:
     required: true
   config_paths:
     description: >-
-      Directories whose regular files are reported with checksum, mode and owner, four levels deep. Directories named
-      C(data), C(run) or C(ssl) hold data and are not entered.
+      Files, and directories whose regular files are reported with checksum, mode and owner, four levels deep.
+      Directories named C(data), C(run) or C(ssl) hold data and are not entered.
     type: list
     elements: path
     default: []
@@ -193,7 +193,9 @@ def describe(path, key):
 
 
 def walk(root, key, depth=0):
-    """Directories and files below a root, without the content of data directories."""
+    """Directories and files below a root, without the content of data directories; a file alone."""
+    if os.path.isfile(root):
+        return {root: describe(root, key)}
     if not os.path.isdir(root) or os.path.islink(root):
         return {}
     found = {root: describe(root, key)}
@@ -277,7 +279,9 @@ def lago(parameters, docker, units, stranger, recorded):
         return {"version": "", "schema": [], "environment": {}}
     unit = f"{names['api']}.service"
     container = stranger["containers"].get(names["api"], {})
-    image = units.get(unit, {}).get("image") or container.get("image") or stranger["units"].get(unit, "")
+    image = (
+        units.get(unit, {}).get("image") or container.get("image") or stranger["units"].get(unit, {}).get("image", "")
+    )
     present = takeover.release_of(image)
     if container and not present:
         present = takeover.release_in((docker.container(names["api"]) or {}).get("Config", {}).get("Env") or [])

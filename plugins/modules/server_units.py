@@ -65,13 +65,16 @@ waiting:
   sample: {"mash-lago-pdfs-worker.service": "3 in pdfs"}
 """
 
+import contextlib
 import json
 import os
+import signal
 import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
+    UNKNOWN_START,
     Docker,
     EngineError,
     database_system,
@@ -81,6 +84,9 @@ from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     show_units,
     unit_states,
 )
+
+# Sidekiq gives its jobs 25 s and then puts them back.
+DRAIN_SECONDS = 35
 
 
 def wanted_changes(states):
@@ -111,6 +117,30 @@ def failures(names):
                 "\n".join([f"{name} did not get ready ({state}). Its journal ends:", *(f"  {line}" for line in lines)])
             )
     return found
+
+
+def end_processes(names, docker):
+    """End what another playbook started inside of a container with `docker exec`: worker and clock of MASH's Lago.
+
+    Such a process gets no signal when its unit or its container stops, and a worker that is killed loses its jobs. The
+    container stops with what its unit requires, too.
+    """
+    if not names:
+        return
+    output = run(["systemctl", "show", "--property=RequiredBy", "--value", "--", *names], check=False).stdout
+    running = []
+    for name in sorted({*names, *output.split()}):
+        container = docker.container(name.rsplit(".", 1)[0]) or {}
+        for identifier in container.get("ExecIDs") or []:
+            process = docker.get(f"/exec/{identifier}/json") or {}
+            if process.get("Running") and process.get("Pid"):
+                running.append(process["Pid"])
+    for pid in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while any(os.path.exists(f"/proc/{pid}") for pid in running) and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def rank(name, order):
@@ -252,7 +282,8 @@ def main():
         if operation == "waiting":
             found = waiting_for(module.params["leftovers"], module.params["patience"])
             module.exit_json(changed=False, units={}, waiting=found)
-        states = unit_states(units, Docker())
+        docker = Docker()
+        states = unit_states(units, docker)
         if operation == "converge":
             changes = wanted_changes(states)
             off = [name for name, state in states.items() if state["loaded"] and not state["enabled"]]
@@ -261,6 +292,7 @@ def main():
                     run(["systemctl", "daemon-reload"])
                 if off:
                     run(["systemctl", "enable", "--quiet", "--", *off])
+                end_processes([name for name, state in states.items() if UNKNOWN_START in state["stale"]], docker)
                 if changes:
                     start(module, *split(changes), order)
             for name in off:

@@ -133,6 +133,12 @@ DIRECTORY = {
     **OWNED,
 }
 
+# A file that must not be there, and what the user is told about it.
+ABSENT = {
+    "path": {"type": "path", "required": True},
+    "reason": {"type": "str", "required": True},
+}
+
 NETWORK = {
     "name": {"type": "str", "required": True},
     "internal": {"type": "bool", "default": False},

@@ -37,6 +37,8 @@ class Plan:
     stage_files: list[dict] = dataclasses.field(default_factory=list)
     gates: list[Step] = dataclasses.field(default_factory=list)
     swap_files: list[dict] = dataclasses.field(default_factory=list)
+    # Files to remove, each with the reason.
+    absent: dict[str, str] = dataclasses.field(default_factory=dict)
     obsolete: list[str] = dataclasses.field(default_factory=list)
     # Of the obsolete ones those that may have work left which nobody else does, with the command that says so.
     leftovers: dict[str, list[str]] = dataclasses.field(default_factory=dict)
@@ -50,13 +52,17 @@ class Plan:
     order: dict[str, dict] = dataclasses.field(default_factory=dict)
 
     @property
+    def absent_files(self) -> list[dict]:
+        return [{"path": path} for path in self.absent]
+
+    @property
     def changes(self) -> dict[str, t.Any]:
         """What is announced, and compared with what was done. Names only, no content."""
         return {
             "networks": sorted(network["name"] for network in self.networks),
             "images": sorted(image["reference"] for image in self.images),
             "directories": sorted(directory["path"] for directory in self.directories),
-            "files": sorted(file["path"] for file in self.stage_files + self.swap_files),
+            "files": sorted(file["path"] for file in [*self.stage_files, *self.swap_files, *self.absent_files]),
             "units": {
                 **{unit: {"action": "remove", "reasons": ["nothing asks for it any more"]} for unit in self.obsolete},
                 **{step.unit: {"action": "run", "reasons": [step.reason]} for step in self.gates + self.after},
@@ -147,6 +153,8 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
     }
     plan.stage_files = [file for path, file in changed.items() if path in staged]
     plan.swap_files = [file for path, file in changed.items() if path not in staged]
+
+    plan.absent = {file["path"]: file["reason"] for file in product.absent() if file["path"] in server["files"]}
 
     wanted_units = {f"{service['name']}.service" for service in services}
     for service in services:

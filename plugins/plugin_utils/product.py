@@ -15,7 +15,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, is_trusted_as_template, trust_as_template
 
-from .definition import DATA, DIRECTORY, FILE, NETWORK, SERVICE, DefinitionError, validated
+from .definition import ABSENT, DATA, DIRECTORY, FILE, NETWORK, SERVICE, DefinitionError, validated
 from .specification import as_specified, options_of
 
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -240,6 +240,9 @@ class Product:
     def file_paths(self) -> list[str]:
         """Where its files are, without a look at what is in them."""
         return [file["path"] for file in self._entries("files", "file", {"path": FILE["path"]}, only={"path"})]
+
+    def absent(self) -> list[dict]:
+        return self._entries("absent", "file to remove", ABSENT)
 
     def owner(self) -> dict[str, str]:
         return self.value("owner")

@@ -28,7 +28,7 @@ INTERNAL = re.compile(
     selfhosting_.*
     | .*_(router|headers_middleware)
     | lago_(api_environment_path|front_config_path|front_start_path|process_networks)
-    | lago_(api_environment|create_organization)
+    | lago_(api_environment|create_organization|key_fingerprints)
     | lago_api_((legacy_|limited_)?rule|middlewares|unavailable_middleware|rate_limit_middleware)
     | lago_(un)?limited_paths
     | lago_api_retry_middleware | lago_worker_(list|flags)

@@ -6,10 +6,15 @@ import pytest
 from ansible_collections.selfhosting.lago.plugins.module_utils import takeover
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import keyed_digest
 
-UNIT = """[Service]
+UNIT = """[Unit]
+Requires=docker.service
+After=docker.service mash-postgres.service
+[Service]
 ExecStartPre=/usr/bin/env docker create \\
       --name=mash-lago-api \\
+      --network=mash-lago \\
       docker.io/getlago/api:v1.31.0
+ExecStartPre=/usr/bin/env docker network connect traefik mash-lago-api
 ExecStart=/usr/bin/env docker start --attach mash-lago-api
 """
 
@@ -28,8 +33,11 @@ def units(tmp_path, monkeypatch):
 def test_units_of_others(units):
     units(mash_lago_api=UNIT, mash_valkey="[X-SelfHosting]\nProduct=mash-valkey\n", mash_miniflux="x", other="y")
     assert takeover.foreign_units("mash") == {
-        "mash-lago-api.service": "docker.io/getlago/api:v1.31.0",
-        "mash-miniflux.service": "",
+        "mash-lago-api.service": {
+            "image": "docker.io/getlago/api:v1.31.0",
+            "uses": ["mash-lago", "mash-postgres.service", "traefik"],
+        },
+        "mash-miniflux.service": {"image": "", "uses": []},
     }
 
 
