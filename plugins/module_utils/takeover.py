@@ -8,7 +8,7 @@ import json
 import os
 import re
 
-from .engine import PRODUCT_SECTION, UNIT_DIRECTORY, keyed_digest, run
+from .engine import PRODUCT_SECTION, UNIT_DIRECTORY, keyed_digest, run, show_units
 
 RELEASE = re.compile(r"^v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$")
 # Where a unit of MASH's names the image of its container.
@@ -20,7 +20,7 @@ DATABASES = (
 
 
 def foreign_units(identifier):
-    """Units of the playbook's naming without our section: the image of each, and the networks and units it uses."""
+    """Units of the playbook's naming without our section: image, what it uses, and whether it runs."""
     found = {}
     names = sorted(os.listdir(UNIT_DIRECTORY)) if os.path.isdir(UNIT_DIRECTORY) else []
     for name in names:
@@ -35,6 +35,8 @@ def foreign_units(identifier):
             image = IMAGE_OF_UNIT.search(text)
             uses = {word for match in USES.findall(text) for part in match for word in part.split()}
             found[name] = {"image": image[1] if image else "", "uses": sorted(uses - {"docker.service"})}
+    for name, properties in show_units(sorted(found)).items():
+        found[name]["active"] = properties.get("ActiveState") == "active"
     return found
 
 

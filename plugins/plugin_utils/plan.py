@@ -167,7 +167,7 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
             plan.all_units[unit] = service["image"] if unit.endswith(".service") else ""
             if order_of(service):
                 plan.order[unit] = order_of(service)
-            change = unit_change(unit, units_seen.get(unit), files, changed)
+            change = unit_change(unit, units_seen.get(unit) or _former(unit, server), files, changed)
             if change:
                 plan.units[unit] = change
     plan.obsolete = sorted(
@@ -231,6 +231,13 @@ def _step(service: dict, server: t.Mapping, key: str, product: t.Any, record_pat
     # On the first run there is a database only when the step runs: the server says then which one it is.
     record = {"path": record_path, "content": record, "data_path": product.evaluate("postgres_data_path")}
     return Step(f"{service['name']}.service", service["image"], record, reason)
+
+
+def _former(unit: str, server: t.Mapping) -> dict | None:
+    """A unit of the same name that another playbook started, as if it were ours and out of date."""
+    if not server["foreign"]["units"].get(unit, {}).get("active"):
+        return None
+    return {"active": True, "state": "", "enabled": True, "stale": ["another playbook started it"]}
 
 
 def unit_change(unit: str, seen: dict | None, files: t.Mapping, changed: t.Mapping) -> dict | None:

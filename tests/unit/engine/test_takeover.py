@@ -197,6 +197,14 @@ def test_a_weak_key_that_encrypts_is_a_warning():
     assert "changeme" not in str(warnings)
 
 
+def test_a_running_unit_of_another_playbook_is_restarted():
+    stranger = foreign()
+    stranger["units"]["mash-valkey.service"]["active"] = True
+    host = VirtualHost(server={"foreign": stranger})
+    assert host.plan("valkey").changes["units"]["mash-valkey.service"]["action"] == "restart"
+    assert VirtualHost().plan("valkey").changes["units"]["mash-valkey.service"]["action"] == "start"
+
+
 def test_processes_in_a_container_end_before_it_does(commands):
     commands(server_units, {"systemctl show --property=RequiredBy": (0, "mash-lago-api.service\n\n")})
     process = subprocess.Popen(["sleep", "60"])

@@ -30,14 +30,17 @@ def units(tmp_path, monkeypatch):
     return write
 
 
-def test_units_of_others(units):
+def test_units_of_others(units, monkeypatch):
+    states = {"mash-lago-api.service": {"ActiveState": "active"}, "mash-miniflux.service": {"ActiveState": "failed"}}
+    monkeypatch.setattr(takeover, "show_units", lambda names: {name: states[name] for name in names})
     units(mash_lago_api=UNIT, mash_valkey="[X-SelfHosting]\nProduct=mash-valkey\n", mash_miniflux="x", other="y")
     assert takeover.foreign_units("mash") == {
         "mash-lago-api.service": {
             "image": "docker.io/getlago/api:v1.31.0",
             "uses": ["mash-lago", "mash-postgres.service", "traefik"],
+            "active": True,
         },
-        "mash-miniflux.service": {"image": "", "uses": []},
+        "mash-miniflux.service": {"image": "", "uses": [], "active": False},
     }
 
 
