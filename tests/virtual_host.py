@@ -28,6 +28,7 @@ PRODUCTS = ("traefik", "postgres", "valkey", "lago")
 
 SERVER = {
     "distribution": "debian",
+    "like": "",
     "version": "12",
     "codename": "bookworm",
     "architecture": "amd64",
@@ -35,7 +36,20 @@ SERVER = {
     "disk_free_bytes": 50 * 1024**3,
     "machine": "0123456789abcdef0123456789abcdef/01234567-89ab-cdef-0123-456789abcdef",
     "user": {"uid": "994", "gid": "993", "exists": True, "home": "/mash", "shell": "/sbin/nologin"},
-    "docker": {"installed": True, "running": True, "version": "20.10.24"},
+    "container": "",
+    "nesting": False,
+    "selinux": "",
+    "addresses": ["127.0.0.1", "203.0.113.10"],
+    "clock_ahead_seconds": 0,
+    "docker": {
+        "installed": True,
+        "kind": "docker",
+        "state": "active",
+        "running": True,
+        "answers": True,
+        "version": "20.10.24",
+        "disk_free_bytes": 50 * 1024**3,
+    },
     "images": {},
     "networks": [],
     "running_containers": [],
@@ -50,6 +64,7 @@ SERVER = {
     "postgres_database": "",
     "valkey_persistence": "",
     "listening": [22],
+    "listeners": [["0.0.0.0", 22, "process sshd"]],
     "time_synchronised": True,
     "python_apt": False,
 }

@@ -1,22 +1,21 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Check the values of all enabled products and the server, and report all problems together."""
+"""Find everything that is wrong with a host's values and its server; M(selfhosting.lago.verdict) tells it."""
 
 from __future__ import annotations
 
-from ansible import constants as C
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
+from ansible_collections.selfhosting.lago.plugins.plugin_utils import names
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.checks import (
+    Problem,
     misfits_of,
     problems_of,
     together,
 )
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.kinds import hostname
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.known_variables import unknown_variables, without_effect
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
-
-display = Display()
 
 
 class ActionModule(ActionBase):
@@ -31,22 +30,42 @@ class ActionModule(ActionBase):
                 "neighbour_problems": {"type": "list", "elements": "str", "default": []},
             }
         )
-        misfits, failed = [], []
-        for name in ["base", *arguments["products"]]:
-            product = Product.load(name, self._loader, self._templar, task_vars)
-            misfits += misfits_of(product, task_vars)
-            if product.enabled:
-                failed += problems_of(product)
+        found = self.problems(arguments["products"], task_vars)
+        unknown, remarks = self.names(task_vars)
+        return {
+            **result,
+            "changed": False,
+            "problems": [
+                *(str(problem) for problem in [*unknown, *found] if not problem.warning),
+                *arguments["neighbour_problems"],
+            ],
+            "hints": [*remarks, *(str(problem) for problem in found if problem.warning)],
+        }
+
+    def names(self, task_vars: dict) -> tuple[list[Problem], list[str]]:
         own = self._templar.resolve_variable_expression("mash_playbook_known_variables") or []
         unknown, remarks = unknown_variables(task_vars, own)
-        host = task_vars["inventory_hostname"]
-        for remark in remarks + without_effect(task_vars):
-            display.display(f"{host}: {remark}", color=C.COLOR_WARN)
-        problems = [*unknown, *together(misfits, failed), *arguments["neighbour_problems"]]
-        if problems:
-            listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, 1))
-            raise AnsibleActionFail(
-                f"{host}: nothing was changed; {len(problems)} to correct first:\n{listed}",
-                result={**result, "problems": [str(problem) for problem in problems]},
-            )
-        return {**result, "changed": False, "problems": []}
+        return unknown, remarks + without_effect(task_vars)
+
+    def problems(self, products: list[str], task_vars: dict) -> list[Problem]:
+        base = Product.load("base", self._loader, self._templar, task_vars)
+        in_use = base.evaluate("selfhosting_secrets_in_use")
+        variables = {**task_vars, "selfhosting_resolved": self.resolved(base)}
+        misfits, failed = [], []
+        for name in ["base", *products]:
+            product = Product.load(name, self._loader, self._templar, variables)
+            try:
+                misfits += misfits_of(product, task_vars, in_use)
+                failed += problems_of(product) if product.enabled else []
+            except AnsibleError as error:
+                failed.append(Problem(", ".join(sorted(product.switches)), f"cannot be evaluated: {error}"))
+        return together(misfits, failed)
+
+    def resolved(self, base: Product) -> dict:
+        """What names stand for, as this machine sees it; nothing where that is switched off."""
+        try:
+            wanted = base.evaluate("selfhosting_names_to_resolve if mash_playbook_dns_check_enabled else []")
+        except AnsibleError:
+            # A value is wrong or missing; its own check says which one.
+            return {}
+        return {name: names.addresses_of(name) for name in wanted if isinstance(name, str) and hostname(name)}

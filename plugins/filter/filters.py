@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -125,6 +127,53 @@ def wave_sizes(hosts: t.Iterable[str], hostvars: t.Mapping) -> list[int]:
     return [numbers.count(number) for number in sorted(set(numbers))] or [1]
 
 
+def taken_by(bind: t.Any, server: t.Mapping, own: t.Iterable[str]) -> str:
+    """Who has the port already that is to be published; "" for nobody, or one of our own containers."""
+    address, _colon, port = str(bind).rpartition(":")
+    everywhere = {"", "0.0.0.0", "::"}
+    ours = {f"container {name}" for name in own}
+    ours |= {f"container {unit.removesuffix('.service')}" for unit in server["units"]}
+    for seen, number, who in server["listeners"]:
+        meet = address.strip("[]") in everywhere or seen in everywhere or seen == address.strip("[]")
+        if str(number) == port and meet and who not in ours:
+            return who or "an unknown process"
+    return ""
+
+
+def since(table: t.Iterable[t.Mapping], version: str) -> t.Mapping:
+    """The row for a Lago version: the last whose `since` is not newer; the first for what is no version."""
+    rows = list(table)
+    try:
+        wanted = lago_version(version)
+    except ValueError:
+        return rows[0]
+    return [row for row in rows if lago_version(row["since"]) <= wanted or row is rows[0]][-1]
+
+
+def json_keys(text: t.Any) -> list[str]:
+    """The names in the text of a JSON object; none where it is no such text."""
+    try:
+        value = json.loads(str(text))
+    except ValueError:
+        return []
+    return list(value) if isinstance(value, dict) else []
+
+
+def environment_faults(text: t.Any, readers: t.Iterable[t.Mapping]) -> list[str]:
+    """What lines NAME=value say that Lago reads otherwise than it looks; names and no values."""
+    try:
+        lines = environment_lines({}, str(text))
+    except DefinitionError:
+        return []
+    found = []
+    for name, value in lines.items():
+        for reader in readers:
+            trapped = name in reader["names"] and re.fullmatch(reader["trap"], value, re.IGNORECASE)
+            if trapped and value != reader.get("except"):
+                found.append(f"{name}: {reader['say']}")
+    return found
+
+
 def other_than(values: t.Mapping, defaults: t.Mapping) -> dict[str, t.Any]:
     """Those of the values that are set, and not to their default. A number may stand as text on either side."""
     return {
@@ -149,15 +198,17 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable]:
         return {
             "container_mounts": container_mounts,
+            "environment_faults": environment_faults,
             "gate_command": gate_command,
             "in_waves": in_waves,
+            "json_keys": json_keys,
+            "key_fingerprints": key_fingerprints,
             "lago_connections": workers.connections,
             "lago_worker_contradictions": workers.contradicted,
             "lago_worker_flags": workers.flags_of,
             "lago_worker_problems": workers.problems_of,
             "lago_workers": workers.workers_of,
             "lago_workers_memory_mb": workers.memory_mb,
-            "key_fingerprints": key_fingerprints,
             "mash_older_secret": older_secret,
             "memory_kb_as_mb": memory_kb_as_mb,
             "other_clocks": other_clocks,
@@ -165,8 +216,10 @@ class FilterModule:
             "percent_encode": percent_encode,
             "redis_url": redis_url,
             "same_machine": same_machine,
+            "since": since,
             "sql_identifier": sql_identifier,
             "sql_literal": sql_literal,
+            "taken_by": taken_by,
             "traefik_headers": traefik_headers,
             "traefik_path_rule": traefik_path_rule,
             "upgrade_stops": upgrade_stops,

@@ -98,14 +98,17 @@ class Docker:
         return {network["Name"]: network for network in self.get("/networks") or []}
 
     def containers(self):
-        """Every container by name: state, the id of the image that it was made from, and its networks."""
+        """Every container by name: state, id of its image, its networks, and the ports of the server that it takes."""
         found = {}
         for container in self.get("/containers/json?all=1") or []:
+            published = [port for port in container.get("Ports") or [] if port.get("PublicPort")]
+            ports = sorted({(port.get("IP") or "0.0.0.0", port["PublicPort"]) for port in published})
             for name in container["Names"]:
                 found[name.lstrip("/")] = {
                     "state": container["State"],
                     "image_id": container["ImageID"],
                     "networks": sorted((container.get("NetworkSettings") or {}).get("Networks") or {}),
+                    "ports": ports,
                 }
         return found
 

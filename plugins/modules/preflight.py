@@ -7,13 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preflight
-short_description: Find everything that is wrong with a host's variables before anything is changed
+short_description: Find everything that is wrong with a host's variables and server before anything is changed
 description:
+  - Fails never; M(selfhosting.lago.verdict) tells what was found on all hosts together.
   - Evaluates the checks (C(checks.yml)) of the role C(base) and of every enabled product. Touches nothing and makes no
     remote execution.
   - Compares what is set with the types of the same roles' C(meta/argument_specs.yml); Ansible's own validation at the
     start of a role would come after earlier roles have changed the server.
-  - All problems are printed together, each with the variable, what was seen, what is allowed and what to do.
+  - Compares values with the kinds that C(plugin_utils/kinds.yml) gives to their names: ports, sizes, addresses.
+  - Each problem names the variable or fact, what was seen, what is allowed and what to do.
 options:
   products:
     description: Names of the roles whose checks are evaluated where the product is enabled.
@@ -42,6 +44,10 @@ EXAMPLES = r"""
 RETURN = r"""
 problems:
   description: One text each.
+  returned: always
+  type: list
+hints:
+  description: Warnings, one text each.
   returned: always
   type: list
 """

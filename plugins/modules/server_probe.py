@@ -9,6 +9,7 @@ short_description: Everything that a plan needs to know of a server, in one call
 description:
   - Reads and changes nothing. One call instead of facts, package facts, service facts and a look at each file.
   - A Docker that is stopped is not asked, so that its socket does not start it.
+  - Asks nobody on the network. The action of the same name compares the server's time with the controller's.
 options:
   user_name:
     description: System user that owns the services' files (C(mash_playbook_user_name)).
@@ -83,11 +84,14 @@ EXAMPLES = r"""
 RETURN = r"""
 server:
   description: >-
-    C(distribution), C(version), C(architecture) (amd64, arm64, arm32 or the kernel's name), C(memory_kb), C(disk)
-    (free bytes of the base path's file system), C(machine), C(user) (C(uid), C(gid) or empty), C(docker)
-    (C(installed), C(running), C(version)), C(images), C(networks), C(containers) (each with its networks), C(units),
-    C(files), C(records), C(claims) (what products recorded to own, of all inventory hosts of the server),
-    C(running_containers), C(postgres_major), C(valkey_persistence), C(listening), C(time_synchronised), C(python_apt),
+    C(distribution), C(like) (what it is made from), C(version), C(architecture) (amd64, arm64, arm32 or the kernel's
+    name), C(memory_kb), C(disk_free_bytes) (of the base path's file system), C(machine), C(container) (what kind of one
+    the server is, such as lxc), C(nesting), C(selinux), C(addresses), C(clock_ahead_seconds), C(user) (C(uid), C(gid)
+    or empty), C(docker) (C(installed), C(kind), C(state), C(running), C(answers), C(version), C(disk_free_bytes)),
+    C(images), C(networks), C(containers) (each with its networks), C(units), C(files), C(records), C(claims) (what
+    products recorded to own, of all inventory hosts of the server), C(running_containers), C(postgres_major),
+    C(valkey_persistence), C(listening), C(listeners) (address, port and who listens there), C(time_synchronised),
+    C(python_apt),
     C(lago) (C(version), C(schema), and keyed
     checksums of its C(environment) as long as no fingerprints of its keys are recorded), C(foreign) (what this
     collection did not write; C(units), and where there are any C(containers), C(databases), C(entry_points)).
@@ -95,13 +99,18 @@ server:
   type: dict
 """
 
+import glob
 import grp
 import importlib.util
+import ipaddress
+import json
 import os
 import platform
 import pwd
 import shutil
 import stat
+import sys
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils import takeover
@@ -109,7 +118,6 @@ from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     Docker,
     claims,
     database_system,
-    docker_is_running,
     json_files,
     keyed_digest,
     managed_units,
@@ -211,19 +219,97 @@ def walk(root, key, depth=0):
     return found
 
 
-def listening():
-    """Ports in state LISTEN (0A in /proc/net/tcp), TCP over IPv4 and IPv6."""
-    ports = set()
+def address_of(text):
+    """An address of /proc/net/tcp: words of four bytes, each in the order of the processor."""
+    words = [bytes.fromhex(text[start : start + 8]) for start in range(0, len(text), 8)]
+    return str(ipaddress.ip_address(b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)))
+
+
+def listening_sockets():
+    """Inode to address and port of the sockets in state LISTEN (0A in /proc/net/tcp), TCP over IPv4 and IPv6."""
+    sockets = {}
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(path, encoding="ascii") as file:
                 for line in file.readlines()[1:]:
                     fields = line.split()
                     if fields[3] == "0A":
-                        ports.add(int(fields[1].rsplit(":", 1)[1], 16))
+                        address, _colon, port = fields[1].rpartition(":")
+                        sockets[fields[9]] = (address_of(address), int(port, 16))
         except OSError:
             continue
-    return sorted(ports)
+    return sockets
+
+
+def listeners(sockets, containers):
+    """Who listens: address, port, and a container or the name of a process; "" where none was found."""
+    found = []
+    for name, container in containers.items():
+        found += [[address, port, f"container {name}"] for address, port in container["ports"]]
+    published = {port for _address, port, _who in found}
+    wanted = {f"socket:[{inode}]": place for inode, place in sockets.items() if place[1] not in published}
+    # What listens for long was started early.
+    for process in sorted((name for name in os.listdir("/proc") if name.isdigit()), key=int):
+        if not wanted:
+            break
+        try:
+            for descriptor in os.listdir(f"/proc/{process}/fd"):
+                place = wanted.pop(os.readlink(f"/proc/{process}/fd/{descriptor}"), None)
+                if place:
+                    found.append([*place, f"process {read_line(f'/proc/{process}/comm')}"])
+        except OSError:
+            # It ended meanwhile.
+            continue
+    return found + [[*place, ""] for place in wanted.values()]
+
+
+def addresses():
+    """The server's own IP addresses, as the kernel lists them."""
+    found = set()
+    try:
+        with open("/proc/net/fib_trie", encoding="ascii") as file:
+            last = ""
+            for line in file:
+                if "/32 host LOCAL" in line:
+                    found.add(last)
+                elif "|-- " in line:
+                    last = line.split("|-- ")[1].strip()
+    except OSError:
+        pass
+    try:
+        with open("/proc/net/if_inet6", encoding="ascii") as file:
+            for line in file:
+                found.add(str(ipaddress.ip_address(bytes.fromhex(line.split()[0]))))
+    except OSError:
+        pass
+    return sorted(found)
+
+
+def docker_kind(path, state):
+    """docker, or what only has its name: podman (a script or a link), rootless (a daemon of some user's own)."""
+    if not path:
+        return ""
+    if "podman" in os.path.basename(os.path.realpath(path)):
+        return "podman"
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(1024)
+    except OSError:
+        beginning = b""
+    if beginning.startswith(b"#!") and b"podman" in beginning:
+        return "podman"
+    if state.get("LoadState") != "loaded" and glob.glob("/run/user/*/docker.sock"):
+        return "rootless"
+    return "docker"
+
+
+def docker_directory():
+    """Where Docker keeps images, without asking it."""
+    try:
+        with open("/etc/docker/daemon.json", encoding="utf-8") as file:
+            return json.load(file).get("data-root") or "/var/lib/docker"
+    except (OSError, ValueError, AttributeError):
+        return "/var/lib/docker"
 
 
 def running_containers(docker):
@@ -341,10 +427,12 @@ def main():
     parameters = module.params
     release = os_release()
     docker = Docker()
-    installed = shutil.which("docker") is not None
-    running = installed and docker_is_running()
+    program = shutil.which("docker")
+    state = show_units(["docker.service"]).get("docker.service", {})
+    running = program is not None and state.get("ActiveState") == "active"
     units = managed_units()
     version = docker.get("/version") if running else None
+    sockets = listening_sockets()
     files = {}
     for root in parameters["config_paths"]:
         files.update(walk(root, parameters["digest_key"]))
@@ -365,6 +453,7 @@ def main():
         changed=False,
         server={
             "distribution": release.get("ID", ""),
+            "like": release.get("ID_LIKE", ""),
             "version": release.get("VERSION_ID", ""),
             "codename": release.get("VERSION_CODENAME", ""),
             "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
@@ -373,10 +462,20 @@ def main():
             # Clones may share the first; containers share the second.
             "machine": f"{read_line('/etc/machine-id')}/{read_line('/proc/sys/kernel/random/boot_id')}",
             "user": user_ids(parameters["user_name"], parameters["group_name"]),
+            # Written by systemd where the server is a container; nesting as LXC does it, or without a profile at all.
+            "container": read_line("/run/systemd/container"),
+            "nesting": os.path.exists("/dev/.lxc") or read_line("/proc/self/attr/current").startswith("unconfined"),
+            "selinux": "enforcing" if read_line("/sys/fs/selinux/enforce") == "1" else "",
+            "addresses": addresses(),
+            "time": time.time(),
             "docker": {
-                "installed": installed,
+                "installed": program is not None,
+                "kind": docker_kind(program, state),
+                "state": state.get("ActiveState", ""),
                 "running": running,
+                "answers": version is not None,
                 "version": (version or {}).get("Version", ""),
+                "disk_free_bytes": free_bytes(docker_directory()),
             },
             "images": docker.image_ids() if running else {},
             "networks": sorted(docker.networks()) if running else [],
@@ -391,7 +490,8 @@ def main():
             "postgres_major": read_line(os.path.join(parameters["postgres_data_path"] or "/nonexistent", "PG_VERSION")),
             "postgres_database": database_system(parameters["postgres_data_path"]),
             "valkey_persistence": valkey_persistence(parameters["valkey_config_file"]),
-            "listening": listening(),
+            "listening": sorted({port for _address, port in sockets.values()}),
+            "listeners": listeners(sockets, docker.containers() if running else {}),
             "time_synchronised": time_synchronised(),
             "python_apt": importlib.util.find_spec("apt") is not None,
         },

@@ -73,7 +73,7 @@ def unknown_variables(variables: t.Iterable[str], own: t.Collection[str] = ()) -
     listed = {name for group in mash["not_carried"] for name in group["names"]}.union(specified)
     for name in names:
         if not name.startswith(OTHERS):
-            problems.append(Problem(name, _answer(name, mash, specified, listed)))
+            problems.append(Problem(name, _answer(name, mash, specified, listed), source="name"))
     return problems, remarks
 
 

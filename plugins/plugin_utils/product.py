@@ -34,6 +34,12 @@ def role_path(name: str) -> str:
     return os.path.join(COLLECTION, "roles", name)
 
 
+def check_files(name: str) -> list[str]:
+    """checks.yml, and what it is too long for: checks-<what>.yml."""
+    found = [file for file in os.listdir(role_path(name)) if re.fullmatch(r"checks(-\w+)?\.yml", file)]
+    return sorted(found, key=lambda file: (file != "checks.yml", file))
+
+
 def _with_prefix(value: t.Any, prefix: str) -> t.Any:
     """The value with the marker replaced in every string; strings stay templates."""
     if isinstance(value, str):
@@ -143,7 +149,7 @@ class Product:
             # `unsafe` means without a deep copy, which costs more than reading: nothing here changes the data.
             return loader.load_from_file(path, trusted_as_template=True, unsafe=True) if os.path.exists(path) else {}
 
-        data = {**load("product.yml"), "checks": load("checks.yml") or []}
+        data = {**load("product.yml"), "checks": [check for file in check_files(name) for check in load(file)]}
         families = {**load(FAMILIES), **load("families.yml")}
         expanded = family_variables(families, data.get("families", []))
         expanded.update(setting_variables(data.get("settings"), options_of(name)))

@@ -28,7 +28,9 @@ def rsa_private_key(value: t.Any) -> bool:
     if re.search(r"\s", text):
         return False
     try:
-        key = load_pem_private_key(base64.b64decode(text, validate=True), password=None)
+        # Whether its numbers are primes takes a tenth of a second, and is true of any key that was not made up.
+        pem = base64.b64decode(text, validate=True)
+        key = load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
     except (binascii.Error, ValueError, TypeError):
         return False
     return isinstance(key, RSAPrivateKey) and key.key_size >= 2048

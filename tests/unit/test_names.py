@@ -9,13 +9,13 @@ import pytest
 import yaml
 from ansible.template import is_trusted_as_template
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import render
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import FAMILIES, MARKER
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import FAMILIES, MARKER, check_files
 from jinja2 import Environment, FileSystemLoader, meta, nodes
 from virtual_host import PRODUCTS, REPOSITORY, VirtualHost, ansible_variables
 
 # Ansible's own, what a loop sets, and what the command line of a verb sets.
 KNOWN = {"item", "index", "groups", "hostvars", "inventory_hostname", "group", "omit", "target"}
-KNOWN |= {"ansible_run_tags", "ansible_check_mode", "ansible_play_hosts"}
+KNOWN |= {"ansible_host", "ansible_run_tags", "ansible_check_mode", "ansible_play_hosts"}
 # Registered by the tasks of the role base.
 REGISTERED = {"selfhosting_probe"}
 
@@ -85,9 +85,8 @@ def test_variables_of_a_role(role):
 
 @pytest.mark.parametrize("role", ["base", *PRODUCTS])
 def test_checks(role):
-    path = REPOSITORY / "roles" / role / "checks.yml"
-    for check in read(path) if path.exists() else []:
-        assert check.keys() <= {"variable", "when", "that", "seen", "secret", "detail", "say"}
+    for check in [check for file in check_files(role) for check in read(REPOSITORY / "roles" / role / file)]:
+        assert check.keys() <= {"variable", "when", "that", "seen", "secret", "detail", "say", "fact", "warning"}
         for key in ("variable", "when", "that", "seen"):
             if key in check:
                 assert not names_in(f"{{{{ {check[key]} }}}}") - defined(role), check

@@ -136,11 +136,11 @@ def test_of_what_is_switched_off_only_the_switch_is_looked_at():
 
 
 def test_nothing_is_said_twice():
-    seen, unseen = Problem("a", "is wrong."), Problem("b", "cannot be evaluated.", certain=False)
+    seen, unseen = Problem("a", "is wrong."), Problem("b", "cannot be evaluated.", error="it")
     other = Problem("c", "is wrong.")
     assert together([], [unseen, other]) == ["b cannot be evaluated.", "c is wrong."]
     # What cannot be evaluated may fail because of a wrong type; the next run tells.
     assert together([seen], [unseen, other]) == ["a is wrong.", "c is wrong."]
     # A check says what to do about this very variable.
     assert together([seen], [Problem("a", "is wrong. Set it to 1.")]) == ["a is wrong. Set it to 1."]
-    assert together([Problem("b", "is unknown.", certain=False)], [unseen]) == ["b cannot be evaluated."]
+    assert together([Problem("b", "is unknown.", error="it")], [unseen]) == ["b cannot be evaluated."]
