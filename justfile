@@ -89,15 +89,20 @@ run +arguments: _inventory
 run-tags tags *arguments: _inventory
     shift; {{ play }} --tags={{ quote(tags) }} "$@"
 
-# Take the newest version of this clone and of what it needs
+# Take the newest version of this clone and of what it needs, and show what that changes in versions and defaults
 [group("playbook")]
-update *arguments: update-playbook-only
-    bin/setup
+update *arguments:
+    @bin/update
 
 # Take the newest version of this clone
 [group("playbook")]
 update-playbook-only:
-    git pull --ff-only
+    git pull --ff-only --autostash
+
+# Show what changed in versions and defaults since a commit or tag: changes v1.0.0
+[group("playbook")]
+changes old *arguments:
+    @bin/changes "$@"
 
 # Show the versions that get installed
 [group("playbook")]
@@ -163,6 +168,16 @@ mise *arguments:
 
 [private]
 prek *arguments: lint
+
+[private]
+prek-run-on-staged *arguments: lint
+
+[private]
+prek-run-on-all *arguments: lint
+
+[private]
+prek-install-git-pre-commit-hook *arguments:
+    @echo "There is no hook to install: just lint is what CI runs first."
 
 # Without this, a run on no server at all would count as a success.
 _inventory:

@@ -67,6 +67,7 @@ SERVER = {
     "listeners": [["0.0.0.0", 22, "process sshd"]],
     "time_synchronised": True,
     "python_apt": False,
+    "python_docker": False,
 }
 
 

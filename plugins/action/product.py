@@ -96,6 +96,8 @@ class ActionModule(ActionBase):
         if plan.leftovers:
             self.wait_for_leftovers(plan)
             changes["units"].update(self.module("server_removal", units=sorted(plan.leftovers))["units"])
+        if plan.restarts:
+            changes["units"].update(self.units("restart", plan.restarts, order=plan.order))
         for step in plan.after:
             changes["units"].update(self.step(step))
         return {"changes": changes, "diff": diff}

@@ -86,7 +86,7 @@ class ActionModule(ActionBase):
         images = {server["units"][unit]["image"] for unit in units}
         networks, files = set(), set()
         for product in leaving:
-            networks |= {network["name"] for network in product.networks()}
+            networks |= {network["name"] for network in product.networks() if network["deletion"]}
             own = tuple(f"{directory['path']}/" for directory in product.directories())
             files |= {path for path in product.file_paths() if not path.startswith(own)}
             for service in product.names():

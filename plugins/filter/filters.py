@@ -15,6 +15,7 @@ from ansible_collections.selfhosting.lago.plugins.plugin_utils.definition import
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.keys import fingerprints, older_secret
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import environment_lines
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.text import (
+    htpasswd,
     percent_encode,
     redis_url,
     sql_identifier,
@@ -200,6 +201,7 @@ class FilterModule:
             "container_mounts": container_mounts,
             "environment_faults": environment_faults,
             "gate_command": gate_command,
+            "htpasswd": htpasswd,
             "in_waves": in_waves,
             "json_keys": json_keys,
             "key_fingerprints": key_fingerprints,

@@ -20,6 +20,14 @@ options:
     suboptions:
       reference: {description: What to pull, or the name of what is built., type: str, required: true}
       dockerfile: {description: Build it from this Dockerfile instead of pulling it., type: str}
+      source:
+        description: Build it from a directory of a git repository instead. The server needs git for that.
+        type: dict
+        suboptions:
+          repository: {description: Address of the repository., type: str, required: true}
+          version: {description: "Branch, tag or commit.", type: str, required: true}
+          path: {description: Where it is fetched to., type: path, required: true}
+          directory: {description: The directory in it that holds the Dockerfile., type: str, required: true}
   patience:
     description: Seconds to wait for before returning.
     type: int
@@ -69,8 +77,18 @@ FINAL = (
     "access denied",
     "unauthorized",
     "invalid reference",
+    "there is no git",
 )
 
+
+# The working copy is made by the first build and brought to the version wanted by each.
+BUILD_FROM_SOURCE = """set -e
+command -v git >/dev/null || { echo "there is no git on the server: apt-get install git"; exit 1; }
+git init --quiet "$3"
+git -C "$3" fetch --quiet --depth=1 "$4" "$5"
+git -C "$3" checkout --quiet --force FETCH_HEAD
+docker build --tag "$1" "$3/$6"
+"""
 
 STATES = ("done", "running", "waiting", "idle")
 
@@ -82,6 +100,10 @@ class Job:
         self.image = image
         self.reference = image["reference"]
         self.base = os.path.join(WORK_DIRECTORY, hashlib.sha256(self.reference.encode()).hexdigest()[:16])
+
+    @property
+    def built(self):
+        return bool(self.image.get("dockerfile") or self.image.get("source"))
 
     def path(self, suffix):
         return f"{self.base}.{suffix}"
@@ -114,14 +136,19 @@ class Job:
         for suffix in ("status", "out"):
             if os.path.exists(self.path(suffix)):
                 os.unlink(self.path(suffix))
-        if self.image.get("dockerfile"):
+        arguments = []
+        if self.image.get("source"):
+            source = self.image["source"]
+            arguments = [source[key] for key in ("path", "repository", "version", "directory")]
+            work = BUILD_FROM_SOURCE
+        elif self.image.get("dockerfile"):
             self.write("dockerfile", self.image["dockerfile"])
             work = 'docker build --tag "$1" - <"$2.dockerfile"'
         else:
             work = 'docker pull "$1"'
-        script = f'{work} >"$2.out" 2>&1; echo $? >"$2.part"; mv "$2.part" "$2.status"'
+        script = f'({work}) >"$2.out" 2>&1; echo $? >"$2.part"; mv "$2.part" "$2.status"'
         process = subprocess.Popen(
-            ["/bin/sh", "-c", script, "sh", self.reference, self.base],
+            ["/bin/sh", "-c", script, "sh", self.reference, self.base, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -156,11 +183,11 @@ def settle(job, docker):
         return "done"
     said = (job.read("out") or "").strip()
     tries = int(job.read("tries") or 1)
-    allowed = BUILD_TRIES if job.image.get("dockerfile") else TRIES
+    allowed = BUILD_TRIES if job.built else TRIES
     if any(text in said.lower() for text in FINAL) or tries >= allowed:
         lines = "\n".join(said.splitlines()[-20:])
         job.clean()
-        verb = "built" if job.image.get("dockerfile") else "pulled"
+        verb = "built" if job.built else "pulled"
         return f"{job.reference} cannot be {verb} (tried {tries}x). Docker says: {lines}"
     # A registry or a line that is down needs some time: 2, 4 and 8 s before the second, third and fourth try.
     return "waiting" if time.time() < os.path.getmtime(job.path("status")) + 2**tries else "idle"
@@ -173,7 +200,19 @@ def main():
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {"reference": {"type": "str", "required": True}, "dockerfile": {"type": "str"}},
+                "options": {
+                    "reference": {"type": "str", "required": True},
+                    "dockerfile": {"type": "str"},
+                    "source": {
+                        "type": "dict",
+                        "options": {
+                            "repository": {"type": "str", "required": True},
+                            "version": {"type": "str", "required": True},
+                            "path": {"type": "path", "required": True},
+                            "directory": {"type": "str", "required": True},
+                        },
+                    },
+                },
             },
             "patience": {"type": "int", "default": 10},
             "parallel": {"type": "int", "default": 3},

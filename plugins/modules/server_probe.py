@@ -91,7 +91,7 @@ server:
     C(images), C(networks), C(containers) (each with its networks), C(units), C(files), C(records), C(claims) (what
     products recorded to own, of all inventory hosts of the server), C(running_containers), C(postgres_major),
     C(valkey_persistence), C(listening), C(listeners) (address, port and who listens there), C(time_synchronised),
-    C(python_apt),
+    C(python_apt), C(python_docker),
     C(lago) (C(version), C(schema), and keyed
     checksums of its C(environment) as long as no fingerprints of its keys are recorded), C(foreign) (what this
     collection did not write; C(units), and where there are any C(containers), C(databases), C(entry_points)).
@@ -494,6 +494,7 @@ def main():
             "listeners": listeners(sockets, docker.containers() if running else {}),
             "time_synchronised": time_synchronised(),
             "python_apt": importlib.util.find_spec("apt") is not None,
+            "python_docker": importlib.util.find_spec("docker") is not None,
         },
     )
 

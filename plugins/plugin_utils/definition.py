@@ -28,6 +28,19 @@ SERVICE = {
     "image": {"type": "str", "required": True},
     # Build the image on the server from this Dockerfile instead of pulling it.
     "dockerfile": {"type": "str"},
+    # Build it there from a directory of a git repository.
+    "source": {
+        "type": "dict",
+        "options": {
+            "repository": {"type": "str", "required": True},
+            # Branch, tag or commit.
+            "version": {"type": "str", "required": True},
+            # Where it is fetched to.
+            "path": {"type": "path", "required": True},
+            # The directory in it that holds the Dockerfile.
+            "directory": {"type": "str", "required": True},
+        },
+    },
     "entrypoint": {"type": "str"},
     "command": {"type": "list", "elements": "str", "default": []},
     # Docker's own init as the first process: for a program that does not behave as one.
@@ -99,6 +112,13 @@ SERVICE = {
     # Commands on the server before the container is made and before it is stopped; `-` in front ignores a failure.
     "pre_start": {"type": "list", "elements": "str", "default": []},
     "pre_stop": {"type": "list", "elements": "str", "default": []},
+    # Command line that removes an older container of the name; docker rm --force, tried again, where there is none.
+    "cleanup": {"type": "str"},
+    # Seconds for which that is tried, and between two tries: Docker may be busy removing it.
+    "cleanup_timeout": {"type": "int", "default": 20},
+    "cleanup_retry_delay": {"type": "int", "default": 1},
+    # Restart it in every run.
+    "restart_necessary": {"type": "bool", "default": False},
     "replicas": {"type": "int", "default": 1},
     # Raw words for `docker create`, as users write them.
     "extra_arguments": {"type": "list", "elements": "str", "default": []},
@@ -143,6 +163,8 @@ NETWORK = {
     "name": {"type": "str", "required": True},
     "internal": {"type": "bool", "default": False},
     "ipv6": {"type": "bool", "default": False},
+    # Whether it goes when its product is switched off and nothing else is on it.
+    "deletion": {"type": "bool", "default": True},
 }
 
 

@@ -46,6 +46,8 @@ class Plan:
     leftovers_limit: int = 600
     units: dict[str, dict] = dataclasses.field(default_factory=dict)
     after: list[Step] = dataclasses.field(default_factory=list)
+    # Those of them that would run on if nobody had asked for a restart, with the reference of their image.
+    restarts: dict[str, str] = dataclasses.field(default_factory=dict)
     # All units of the product with the reference of their image, changed or not.
     all_units: dict[str, str] = dataclasses.field(default_factory=dict)
     # How they are restarted where several are: see order_of.
@@ -135,7 +137,11 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
     services, plan = product.services(), Plan()
     units_seen = server["units"]
 
-    plan.networks = [network for network in product.networks() if network["name"] not in server["networks"]]
+    plan.networks = [
+        {key: network[key] for key in ("name", "internal", "ipv6")}
+        for network in product.networks()
+        if network["name"] not in server["networks"]
+    ]
     plan.images = _missing_images(services, server["images"])
     plan.directories = [
         directory
@@ -168,6 +174,12 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
             if order_of(service):
                 plan.order[unit] = order_of(service)
             change = unit_change(unit, units_seen.get(unit) or _former(unit, server), files, changed)
+            if not change and service["restart_necessary"]:
+                change = {
+                    "action": "restart",
+                    "reasons": [f"a ..._restart_necessary variable of {product.name} says so"],
+                }
+                plan.restarts[unit] = plan.all_units[unit]
             if change:
                 plan.units[unit] = change
     plan.obsolete = sorted(
@@ -182,10 +194,10 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
 
 
 def _missing_images(services: list[dict], images: t.Mapping) -> list[dict]:
-    wanted = {service["image"]: service["dockerfile"] for service in services}
+    wanted = {service["image"]: service for service in services}
     return [
-        {"reference": reference, "dockerfile": dockerfile}
-        for reference, dockerfile in wanted.items()
+        {"reference": reference, "dockerfile": service["dockerfile"], "source": service["source"]}
+        for reference, service in wanted.items()
         if normal_reference(reference) not in images
     ]
 

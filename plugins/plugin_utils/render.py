@@ -162,6 +162,7 @@ class Renderer:
             product=self.product,
             description=service["description"].replace("%", "%%"),
             docker=DOCKER,
+            cleanup=service["cleanup"] or removal(service),
             networks=_unique(service["networks"]),
             needs=_unique(_unit_name(unit) for unit in service["needs"] if _unit_name(unit) != "docker.service"),
             inputs=inputs,
@@ -192,6 +193,15 @@ def stop_limit(service: dict) -> int:
     """Seconds that systemd gives a stop: all that happens in it, and time for Docker and what `pre_stop` does."""
     quiet = service["quiet"]["seconds"] if service["quiet"] else 0
     return quiet + (POOL_SECONDS if service["pool"] else 0) + service["stop_time"] + 30
+
+
+def removal(service: dict) -> str:
+    """The command line that removes an older container; Docker 20.10 calls it a fault where there is none."""
+    name = service["name"]
+    return (
+        f"/usr/bin/timeout {service['cleanup_timeout']} /bin/sh -c 'until {DOCKER} rm --force {name} "
+        f"|| ! {DOCKER} container inspect {name} >/dev/null 2>&1; do sleep {service['cleanup_retry_delay']}; done'"
+    )
 
 
 def create_arguments(service: dict, environment_files: list[str], label_path: str | None) -> list[str]:

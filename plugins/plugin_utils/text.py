@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import typing as t
 from urllib.parse import quote
 
@@ -40,6 +41,37 @@ def sql_identifier(value: t.Any) -> str:
 def double_quoted(value: t.Any) -> str:
     """A quoted string of valkey.conf, where only backslash and quote mean something."""
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+# The order in which the bytes of the last checksum are written, and the letters of its base 64.
+_ORDER = ((0, 6, 12), (1, 7, 13), (2, 8, 14), (3, 9, 15), (4, 10, 5), (11,))
+_LETTERS = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def htpasswd(password: t.Any, salt: str) -> str:
+    """Apache's own hash of a password, as htpasswd and `openssl passwd -apr1` make it; Traefik reads it.
+
+    The salt is given, so that the same password makes the same file.
+    """
+    secret, salted = str(password).encode(), salt[:8].encode()
+    inner = hashlib.md5(secret + salted + secret).digest()
+    mixed = secret + b"$apr1$" + salted + (inner * (len(secret) // 16 + 1))[: len(secret)]
+    length = len(secret)
+    while length:
+        mixed += b"\0" if length & 1 else secret[:1]
+        length >>= 1
+    digest = hashlib.md5(mixed).digest()
+    for turn in range(1000):
+        text = secret if turn & 1 else digest
+        text += (salted if turn % 3 else b"") + (secret if turn % 7 else b"")
+        digest = hashlib.md5(text + (digest if turn & 1 else secret)).digest()
+    hashed = ""
+    for places in _ORDER:
+        number = int.from_bytes(bytes(digest[place] for place in places), "big")
+        for _ in range(len(places) + 1):
+            hashed += _LETTERS[number & 63]
+            number >>= 6
+    return f"$apr1${salt[:8]}${hashed}"
 
 
 def yaml_with(value: t.Mapping, extension: str = "") -> str:

@@ -94,7 +94,7 @@ def calls(tmp_path_factory, inventory, server, installed):
     """Runs a verb through an entry point and returns the calls of modules that it would make on the server."""
 
     @functools.cache
-    def run(entry, place, verb):
+    def run(entry, place, verb, tags=None, further=(), server=server):
         clone = entry in ("root", "playbooks")
         directory = REPOSITORY if clone else installed
         recorded = tmp_path_factory.mktemp("calls") / "calls"
@@ -107,12 +107,17 @@ def calls(tmp_path_factory, inventory, server, installed):
         if not clone:
             environment["ANSIBLE_COLLECTIONS_PATH"] = str(installed)
         playbook = {
-            "root": ["setup.yml", f"--tags={TAGS.get(verb)}"],
+            "root": ["setup.yml", f"--tags={tags or TAGS.get(verb)}"],
             "playbooks": [f"playbooks/{verb}.yml"],
             "installed": [f"selfhosting.lago.{verb}"],
             "own": [f"{verb}.yml"],
         }[entry]
-        command = [Path(sys.executable).with_name("ansible-playbook"), f"--inventory={inventory(place)}", *playbook]
+        command = [
+            Path(sys.executable).with_name("ansible-playbook"),
+            f"--inventory={inventory(place)}",
+            *playbook,
+            *further,
+        ]
         done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         found = [json.loads(line) for line in recorded.read_text().splitlines()]
@@ -179,3 +184,92 @@ def test_versions_are_those_of_the_list(files):
     versions = (REPOSITORY / "versions.yml").read_text()
     lago = next(line.split(": ")[1] for line in versions.splitlines() if line.startswith("  lago: "))
     assert f"getlago/api:{lago}\n" in files["/etc/systemd/system/mash-lago-api.service"]
+
+
+def asked_of(calls):
+    """Products whose files are written, operations on units with the units, and Ansible's own modules."""
+    found = []
+    for call in calls[1:]:
+        arguments = call["arguments"]
+        if call["module"] == "server_units" and arguments["operation"] != "step":
+            found.append((arguments["operation"], *sorted(unit.partition(".")[0] for unit in arguments["units"])))
+        elif call["module"] == "server_removal":
+            if not arguments.get("announce"):
+                found.append(("remove", *(unit.partition(".")[0] for unit in arguments["units"])))
+        elif call["module"] not in ("server_files", "server_images", "server_units"):
+            found.append((call["module"],))
+    return found
+
+
+TRAEFIK = ("mash-container-socket-proxy", "mash-traefik")
+LAGO = ("mash-lago-api", "mash-lago-api-clock", "mash-lago-api-worker", "mash-lago-front", "mash-lago-pdf")
+EACH = [("converge", *TRAEFIK), ("converge", "mash-postgres"), ("converge", "mash-valkey"), ("converge", *LAGO)]
+ALL = tuple(sorted([*TRAEFIK, "mash-postgres", "mash-valkey", *LAGO]))
+
+
+@pytest.mark.parametrize(
+    ("tags", "further", "expected"),
+    [
+        ("install-all", (), EACH),
+        ("setup-all,start-all", (), [*EACH, ("converge", *ALL)]),
+        ("install-lago", (), EACH),
+        ("setup-valkey", (), EACH[2:3]),
+        ("install-postgres,start-group", ("-egroup=postgres",), [EACH[1], ("converge", "mash-postgres")]),
+        ("install-traefik", (), EACH[:1]),
+        ("setup-container-socket-proxy", (), EACH[:1]),
+        ("setup-docker,install-timesync,setup-system-user", (), []),
+        ("start", (), [("converge", *ALL)]),
+        ("start-group", ("-egroup=lago-api-worker",), [("converge", "mash-lago-api-worker")]),
+        ("restart", (), [("restart", *ALL)]),
+        ("restart-group", ("-egroup=reverse-proxies",), [("restart", *TRAEFIK)]),
+        ("stop", (), [("stop", *ALL)]),
+        ("stop-group", ("-egroup=lago",), [("stop", *LAGO)]),
+        (
+            "start-all",
+            ("-edevture_systemd_service_manager_conditional_restart_enabled=false",),
+            [("restart", *ALL)],
+        ),
+    ],
+)
+def test_tags(calls, tags, further, expected):
+    assert asked_of(calls("root", PLACES[0], "setup", tags, further)) == expected
+
+
+@pytest.fixture(scope="session")
+def other_server(tmp_path_factory, server):
+    """Makes a server that the probe sees otherwise."""
+
+    @functools.cache
+    def make(change):
+        path = tmp_path_factory.mktemp("server") / "server.json"
+        path.write_text(json.dumps({**json.loads(server.read_text()), **json.loads(change)}))
+        return path
+
+    return make
+
+
+def test_only_setup_removes_what_is_switched_off(calls, other_server):
+    unit = {
+        "product": "mash-valkey",
+        "active": True,
+        "enabled": True,
+        "stale": [],
+        "state": "active/running",
+        "image": "",
+    }
+    there = other_server(json.dumps({"units": {"mash-valkey.service": unit}}))
+    off = ("-evalkey_enabled=false", "-elago_redis_hostname=redis.example.com")
+    assert asked_of(calls("root", PLACES[0], "setup", "setup-valkey", off, there)) == [("remove", "mash-valkey")]
+    assert asked_of(calls("root", PLACES[0], "setup", "install-valkey", off, there)) == []
+    assert asked_of(calls("root", PLACES[0], "setup", "setup-postgres", off, there)) == [("converge", "mash-postgres")]
+
+
+@pytest.mark.parametrize("tags", ["setup-system-user", "install-lago"])
+def test_the_system_user_is_made_by_every_tag_that_needs_it(calls, other_server, tags):
+    nobody = {"uid": "", "gid": "", "exists": False, "home": "", "shell": ""}
+    found = asked_of(calls("root", PLACES[0], "setup", tags, (), other_server(json.dumps({"user": nobody}))))
+    assert found[:3] == [("group",), ("user",), ("file",)]
+
+
+def test_a_tag_of_a_service_that_is_not_carried_does_nothing(calls):
+    assert asked_of(calls("root", PLACES[0], "setup", "install-exim-relay")) == []

@@ -16,15 +16,26 @@ def rendered(product):
     """Path below golden/<product> to content."""
     host = VirtualHost()
     plan = host.plan(product, host.empty_server())
+    contents = {file["path"]: file["content"] for file in plan.stage_files + plan.swap_files}
+    return {LIST: listed(plan), **{path.lstrip("/"): text for path, text in contents.items() if path != PROGRAM}}
+
+
+def listed(plan):
+    """What belongs to whom, a line each."""
     files = {file["path"]: file for file in plan.stage_files + plan.swap_files}
     lines = [f"network {network['name']}{options(network)}" for network in plan.networks]
-    lines += [f"image {image['reference']}{' (built)' if image['dockerfile'] else ''}" for image in plan.images]
+    lines += [f"image {image['reference']}{origin(image)}" for image in plan.images]
     lines += [f"directory {rights(entry)} {entry['path']}" for entry in plan.directories]
     lines += [f"file {rights(file)} {path}{'' if file['secret'] else ' (shown)'}" for path, file in files.items()]
     lines += [f"gate {step.unit}" for step in plan.gates] + [f"after {step.unit}" for step in plan.after]
     lines += [f"unit {unit}" for unit in plan.all_units]
-    contents = {path.lstrip("/"): file["content"] for path, file in files.items() if path != PROGRAM}
-    return {LIST: "".join(f"{line}\n" for line in lines), **contents}
+    return "".join(f"{line}\n" for line in lines)
+
+
+def origin(image):
+    if image["source"]:
+        return " (built from {repository} {version} {directory} in {path})".format(**image["source"])
+    return " (built)" if image["dockerfile"] else ""
 
 
 def options(network):

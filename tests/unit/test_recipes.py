@@ -61,6 +61,7 @@ def test_no_inventory_is_an_error_that_says_what_to_do(just):
         ["optimize-reset"],
         ["opml"],
         ["mise", "-y"],
+        ["prek-install-git-pre-commit-hook"],
     ],
 )
 def test_recipes_that_need_nothing_here_succeed(just, recipe):
@@ -68,3 +69,23 @@ def test_recipes_that_need_nothing_here_succeed(just, recipe):
     assert done.returncode == 0, done.stderr
     assert done.stdout
     assert asked is None
+
+
+# MASH's recipes.
+NAMES = [
+    *("default", "add-inventory-host", "roles", "update", "update-playbook-only", "optimize"),
+    *("optimize-for-host", "optimize-restore", "optimize-reset", "install-all", "setup-all", "install-service"),
+    *("setup-service", "run", "run-tags", "start-all", "stop-all", "start-group"),
+    *("stop-group", "prek", "prek-run-on-staged", "prek-run-on-all", "versions", "opml"),
+    *("mise",),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_of_mash_is_there(just, name):
+    done, _asked = just("--show", name)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_recipe_that_is_not_there(just):
+    assert just("--show", "nothing")[0].returncode != 0

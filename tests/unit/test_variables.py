@@ -32,7 +32,8 @@ INTERNAL = re.compile(
     | lago_api_((legacy_|limited_)?rule|middlewares|unavailable_middleware|rate_limit_middleware)
     | lago_(un)?limited_paths
     | lago_api_retry_middleware | lago_worker_(list|flags)
-    | lago_unavailable_name
+    | lago_(unavailable_name|compression_middlewares|api_legacy_prefix|pdf_path_prefix)
+    | lago_(api|pdf)_strip_middleware
     | lago_api_settings(_defaults)?
     | lago_gcs_keyfile_path
     | lago_admin_surfaces

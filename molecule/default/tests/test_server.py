@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the run left on the server: units, containers, ports."""
 
+import ipaddress
+import json
 import socket
 
 import pytest
@@ -73,6 +75,24 @@ def test_no_secret_is_in_a_unit_or_a_command_line(host, user_values):
     assert "mash-lago-api" in text
     assert "ansible" in text
     assert [secret for secret in secrets if secret in text] == []
+
+
+def test_networks_have_ipv6(host):
+    """With Docker 20.10 and 26.1, which choose no addresses of IPv6 by themselves."""
+    names = ["traefik", "mash-lago", "mash-postgres", "mash-valkey"]
+    networks = json.loads(host.check_output(f"docker network inspect {' '.join(names)}"))
+    assert {network["Name"]: network["EnableIPv6"] for network in networks} == dict.fromkeys(names, True)
+    for network in networks:
+        subnets = [ipaddress.ip_network(config["Subnet"]) for config in network["IPAM"]["Config"]]
+        assert sorted(subnet.version for subnet in subnets) == [4, 6]
+    for name, container in inside.containers(host).items():
+        for network, address in container["NetworkSettings"]["Networks"].items():
+            assert bool(address["GlobalIPv6Address"]) == (network in names), (name, network)
+
+
+def test_docker_translates_ipv6_where_it_was_installed_by_us(host):
+    options = json.loads(host.check_output("cat /etc/docker/daemon.json"))
+    assert (options["experimental"], options["ip6tables"]) == (True, True)
 
 
 def _is_open(address: str, port: int) -> bool:

@@ -35,6 +35,9 @@ def answer(action, module_name=None, module_args=None, **_):
     if name == "server_probe":
         with open(os.environ["RECORDER_SERVER"], encoding="utf-8") as file:
             return {"changed": False, "server": json.load(file)}
+    if name == "server_removal":
+        found = {kind: arguments.get(kind, []) for kind in ("networks", "images", "files", "data")}
+        return {"changed": True, **found, "units": {unit: {} for unit in arguments["units"]}}
     if name == "server_images":
         return {"changed": True, "done": [image["reference"] for image in arguments["images"]], "pending": {}}
     return {"changed": True, "units": {}}

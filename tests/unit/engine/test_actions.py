@@ -14,10 +14,10 @@ EMPTY = {"networks": [], "directories": [], "files": [], "removed": [], "diff": 
 def bring_up(monkeypatch):
     """Runs the action for Lago on an empty server; notes the calls, in place of carrying them out."""
 
-    def run(check_mode=False, fail=None, server=None, change=None):
+    def run(name="lago", check_mode=False, fail=None, server=None, change=None):
         host = VirtualHost(change=change)
         server = server or host.server
-        action = host.action(product, {"name": "lago", "server": server}, check_mode)
+        action = host.action(product, {"name": name, "server": server}, check_mode)
         calls = []
 
         def execute(module_name, module_args, task_vars):
@@ -108,6 +108,13 @@ def test_nothing_that_runs_is_changed_before_the_gate_succeeded(bring_up, what, 
     assert steps(calls) == done
 
 
+def test_a_restart_that_was_asked_for(bring_up):
+    server = VirtualHost().installed(*PRODUCTS)
+    _result, calls = bring_up("valkey", server=server, change={"valkey_restart_necessary": True})
+    assert steps(calls) == ["server_units converge", "server_units restart"]
+    assert list(calls[1][1]["units"]) == ["mash-valkey.service"]
+
+
 def test_an_unchanged_product_calls_nothing(bring_up):
     result, calls = bring_up(server=VirtualHost().installed("lago"))
     assert (result["changed"], calls) == (False, [])
@@ -136,9 +143,9 @@ def test_a_wrong_entry_names_the_product(bring_up):
 
 @pytest.fixture
 def verb(monkeypatch):
-    def run(operation, server=None, check_mode=False, **arguments):
-        host = VirtualHost()
-        server = server or host.installed(*PRODUCTS)
+    def run(operation, server=None, check_mode=False, change=None, **arguments):
+        host = VirtualHost(change=change)
+        server = server or VirtualHost().installed(*PRODUCTS)
         arguments = {"products": list(PRODUCTS), "server": server, "operation": operation, **arguments}
         action = host.action(services, arguments, check_mode)
         calls = []

@@ -34,19 +34,20 @@ families:
   - {family: labels, prefixes: [lago_api]}
 """
 BASE = {
-    "mash_playbook_container_image_registry_prefix": "docker.io/",
     "devture_systemd_docker_base_container_stop_grace_time_seconds": 10,
+    "devture_systemd_docker_base_container_cleanup_timeout_seconds": 20,
 }
 
 
 def test_the_default_of_a_family(product_of):
     product = product_of(PRODUCT, **BASE)
-    assert value(product, "lago_api_container_image_registry_prefix_upstream") == "docker.io/"
+    assert value(product, "lago_api_container_stop_grace_time_seconds") == 10
+    assert value(product, "lago_api_container_cleanup_timeout_seconds") == 20
 
 
 def test_what_a_user_sets_wins(product_of):
-    product = product_of(PRODUCT, **BASE, lago_api_container_image_registry_prefix="mirror.example.com/")
-    assert value(product, "lago_api_container_image_registry_prefix_upstream") == "mirror.example.com/"
+    product = product_of(PRODUCT, **BASE, lago_api_container_stop_grace_time_seconds=25)
+    assert value(product, "lago_api_container_stop_grace_time_seconds") == 25
 
 
 def test_a_list_is_default_auto_custom(product_of):

@@ -208,6 +208,18 @@ def test_units_that_nothing_asks_for_any_more():
     assert lago(server={"units": {**old, **other}}).obsolete == ["mash-lago-old.service"]
 
 
+def test_a_restart_that_was_asked_for():
+    host = VirtualHost(change={"valkey_restart_necessary": True})
+    plan = host.plan("valkey", installed())
+    image = host.evaluate("valkey_container_image")
+    assert plan.restarts == {"mash-valkey.service": image}
+    reasons = ["a ..._restart_necessary variable of valkey says so"]
+    assert plan.changes["units"] == {"mash-valkey.service": {"action": "restart", "reasons": reasons}}
+    # What is restarted anyway is not restarted twice.
+    changed = VirtualHost(change={"valkey_restart_necessary": True, "valkey_maxmemory": "64mb"})
+    assert changed.plan("valkey", installed()).restarts == {}
+
+
 def test_a_product_that_is_switched_off_loses_its_units():
     names = [f"{name}.service" for name in [*LAGO, "mash-lago-migrate"]]
     assert units_of([SimpleNamespace(identifier="mash-lago")], installed()) == sorted(names)

@@ -237,3 +237,18 @@ def test_other_clocks_on_one_server_and_on_others():
     assert filters.other_clocks(hostvars, hostvars, "me", database) == ["same"]
     hostvars["same"]["lago_api_clock_enabled"] = "no"
     assert filters.other_clocks(hostvars, hostvars, "me", database) == []
+
+
+@pytest.mark.parametrize(
+    ("password", "salt", "expected"),
+    [
+        # What openssl passwd -apr1 -salt <salt> <password> says.
+        ("a", "0a1b2c3d", "$apr1$0a1b2c3d$CkWQrGySenweyEFSPnmgZ1"),
+        ("correct horse battery staple", "xxxxxxxx", "$apr1$xxxxxxxx$aa6iQUT7DvRPyNT0UoS.F0"),
+        ("p%ss$w'rd", "saltsalt", "$apr1$saltsalt$VqZ.Xv.DqKr.zIo5wTTtP."),
+        ("sixteen letters!", "12345678", "$apr1$12345678$/hxkpIWfcfUDOXsr8MLxB1"),
+        ("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "abcdefgh", "$apr1$abcdefgh$7h4098paklNpzdB9KwCdh/"),
+    ],
+)
+def test_htpasswd(password, salt, expected):
+    assert text.htpasswd(password, salt) == expected

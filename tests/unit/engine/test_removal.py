@@ -57,6 +57,12 @@ def test_what_is_switched_off_goes_and_its_data_stays(remove):
     assert "Lago's keys: /mash/lago/api/env" in result["kept"]
 
 
+def test_a_network_that_is_to_stay(remove):
+    change = {"lago_enabled": False, "valkey_enabled": False, "lago_container_network_deletion_enabled": False}
+    _result, (_announced, done) = remove(change=change)
+    assert done["networks"] == ["mash-valkey"]
+
+
 def test_what_was_never_installed_is_not_looked_for(remove):
     result, calls = remove(change={"lago_enabled": False}, server=VirtualHost().installed("traefik"))
     assert (result["changed"], calls) == (False, [])

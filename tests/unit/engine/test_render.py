@@ -245,3 +245,17 @@ def test_files(renderer, product_of, tmp_path):
         "group": "mash",
         "mode": "0640",
     }
+
+
+def test_what_is_left_of_an_earlier_container_goes_first(renderer, service):
+    def cleanup(**options):
+        unit = renderer.service_files(service(**options), [])[-1]["content"]
+        return next(line for line in unit.splitlines() if line.startswith("ExecStartPre="))
+
+    assert cleanup() == (
+        "ExecStartPre=-/usr/bin/timeout 20 /bin/sh -c 'until /usr/bin/docker rm --force mash-a || ! /usr/bin/docker "
+        "container inspect mash-a >/dev/null 2>&1; do sleep 1; done'"
+    )
+    assert " 45 /bin/sh " in cleanup(cleanup_timeout=45)
+    assert "; do sleep 7; done" in cleanup(cleanup_retry_delay=7)
+    assert cleanup(cleanup="/opt/remove mash-a") == "ExecStartPre=-/opt/remove mash-a"

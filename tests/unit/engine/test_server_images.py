@@ -4,6 +4,7 @@
 
 import builtins
 import os
+import shutil
 import subprocess
 import time
 from types import SimpleNamespace
@@ -70,6 +71,55 @@ def test_pull(docker, run_module):
     again = run_module(server_images, images=[{"reference": "a:1"}])
     assert (again["changed"], again["done"]) == (False, [])
     assert len(asked(docker)) == 2
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A git repository with two versions of a Dockerfile; returns its path and the commit of the first."""
+    path = tmp_path / "repository"
+    (path / "9.1" / "alpine").mkdir(parents=True)
+
+    def git(*words):
+        name = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        return subprocess.run(["git", "-C", path, *name, *words], check=True, capture_output=True, text=True).stdout
+
+    git("init", "--quiet", "--initial-branch=mainline")
+    git("config", "uploadpack.allowAnySHA1InWant", "true")
+    for text in ("first", "second"):
+        (path / "9.1" / "alpine" / "Dockerfile").write_text(text)
+        git("add", ".")
+        git("commit", "--quiet", "--message", text)
+    return path, git("rev-parse", "HEAD~1").strip()
+
+
+def test_build_from_a_git_repository(docker, run_module, tmp_path, repository):
+    path, first = repository
+    there = tmp_path / "src"
+    source = {"repository": str(path), "path": str(there), "directory": "9.1/alpine"}
+    for number, (version, text) in enumerate([("mainline", "second"), (first, "first"), ("mainline", "second")]):
+        image = {"reference": f"localhost/a:{number}", "source": {**source, "version": version}}
+        assert run_module(server_images, images=[image])["done"] == [f"localhost/a:{number}"]
+        assert asked(docker)[-1] == f"build --tag localhost/a:{number} {there}/9.1/alpine"
+        assert (there / "9.1" / "alpine" / "Dockerfile").read_text() == text
+
+
+def test_a_version_that_the_repository_does_not_have(docker, hasty, run_module, tmp_path, repository):
+    path, _first = repository
+    source = {"repository": str(path), "path": str(tmp_path / "src"), "directory": "9.1/alpine", "version": "nothing"}
+    answer = run_module(server_images, images=[{"reference": "localhost/a:1", "source": source}])
+    assert answer["msg"].startswith("localhost/a:1 cannot be built (tried 2x)")
+    assert "nothing" in answer["msg"]
+    assert asked(docker) == []
+
+
+def test_no_git_is_said_at_once(docker, run_module, tmp_path, monkeypatch):
+    for program in ("sh", "mv", "cat"):
+        (docker / "bin" / program).symlink_to(shutil.which(program))
+    monkeypatch.setenv("PATH", str(docker / "bin"))
+    source = {"repository": "r", "path": str(tmp_path / "src"), "directory": "d", "version": "v"}
+    answer = run_module(server_images, images=[{"reference": "localhost/a:1", "source": source}])
+    assert "(tried 1x)" in answer["msg"]
+    assert answer["msg"].endswith("there is no git on the server: apt-get install git")
 
 
 def test_build(docker, run_module):
