@@ -24,6 +24,11 @@ default:
 add-inventory-host host address:
     @bin/add-inventory-host "$@"
 
+# Say everything that is wrong with values and servers, and change nothing
+[group("install")]
+preflight *arguments: _inventory
+    ansible-playbook --inventory {{ quote(inventory) }} playbooks/preflight.yml "$@"
+
 # Install everything that is enabled and start it; leaves what has been disabled
 [group("install")]
 install-all *arguments: _inventory

@@ -18,6 +18,7 @@ SECRETS = [
     "mash_playbook_generic_secret_key",
     "postgres_connection_password",
     "lago_api_environment_variable_lago_rsa_private_key",
+    "lago_migrate_environment_variable_lago_org_user_password",
 ]
 
 
@@ -55,6 +56,10 @@ def test_first_host(inventory):
     assert listed(inventory) == {HOST: "203.0.113.10"}
     values = settings(inventory)
     assert values["lago_hostname"] == HOST
+    # Sign-up stays closed: the installation makes the first account.
+    assert "lago_front_environment_variable_lago_disable_signup" not in values
+    assert values["lago_migrate_environment_variable_lago_create_org"] is True
+    assert values["lago_migrate_environment_variable_lago_org_user_email"] == f"admin@{HOST}"
     assert all(values[f"{service}_enabled"] is True for service in ("traefik", "postgres", "valkey", "lago"))
 
 

@@ -5,6 +5,12 @@
 import pytest
 
 
+def test_preflight_is_a_playbook_of_its_own(just):
+    done, asked = just("preflight", "-l", "lago.example.com")
+    assert done.returncode == 0, done.stderr
+    assert asked == ["--inventory", "inventory/hosts", "playbooks/preflight.yml", "-l", "lago.example.com"]
+
+
 @pytest.mark.parametrize(
     ("recipe", "expected"),
     [
