@@ -25,5 +25,5 @@ def test_a_second_run_and_a_second_check_change_nothing(runs):
 
 def test_a_second_run_restarts_no_unit(runs):
     before, after = (run.invocations for run in runs[2:4])
-    assert before["mash-traefik.service"]
+    assert before
     assert before == after
