@@ -10,7 +10,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.definition import DefinitionError
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import Plan, make_plan
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import NEVER_RAN, Plan, make_plan
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product, role_path
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import Renderer
 
@@ -52,6 +52,8 @@ class ActionModule(ActionBase):
             done = {"changes": plan.changes, "diff": diff}
         else:
             done = self.carry_out(plan)
+            if any(step.reason == NEVER_RAN for step in plan.gates):
+                self.notify(product)
         facts = {
             "selfhosting_server_changed": True,
             "selfhosting_done": [*task_vars.get("selfhosting_done", []), done["changes"]],
@@ -73,6 +75,13 @@ class ActionModule(ActionBase):
 
         for path, reason in plan.absent.items():
             display.display(f"{host}: will remove {path}: {reason}")
+
+    def notify(self, product: Product) -> None:
+        """What a user has to know after the first install."""
+        host = self._task_vars["inventory_hostname"]
+        for notice in product.value("notices", []):
+            if notice["when"]:
+                display.display(f"{host}: {notice['text']}", color="bright purple")
 
     def carry_out(self, plan: Plan) -> dict:
         changes = Plan().changes

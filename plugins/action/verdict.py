@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
             display.display(f"Worth a look, and no reason to stop:\n{listed(hints)}\n", color="bright purple")
         text = refusal(problems)
         if text:
-            raise AnsibleActionFail(text, result={**result, "problems": problems, "hints": hints})
+            raise AnsibleActionFail(text)
         if arguments["say_so"]:
             display.display(f"Nothing to correct for {', '.join(seen)}.")
         return {**result, "changed": False, "problems": problems, "hints": hints}

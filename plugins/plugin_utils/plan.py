@@ -15,6 +15,8 @@ from ..module_utils.engine import CLAIMS, keyed_digest, normal_reference
 from .neighbours import claim_of, record_of
 from .render import UNIT_DIRECTORY, Renderer
 
+NEVER_RAN = "it has not succeeded on this server yet"
+
 
 @dataclasses.dataclass
 class Step:
@@ -122,7 +124,7 @@ def step_record(service: dict, key: str) -> dict:
 def step_reason(record: dict, seen: dict | None, images: t.Mapping, database: str) -> str:
     """Why a step has to run; empty where it succeeded with the same inputs, database and image before."""
     if not seen:
-        return "it has not succeeded on this server yet"
+        return NEVER_RAN
     if {key: seen.get(key) for key in record} != record:
         return "what it works with changed"
     if seen.get("database") != database:

@@ -273,3 +273,40 @@ def test_the_system_user_is_made_by_every_tag_that_needs_it(calls, other_server,
 
 def test_a_tag_of_a_service_that_is_not_carried_does_nothing(calls):
     assert asked_of(calls("root", PLACES[0], "setup", "install-exim-relay")) == []
+
+
+LAGO = "lago_api_environment_variable_"
+REFUSED = [
+    ({"mash_playbook_generic_secret_key": "changeme"}, "it is a placeholder that everybody knows"),
+    ({"lago_hostname": "https://lago.example.com"}, "without scheme and port"),
+    ({"lago_api_environment_variable_lago_rsa_private_key": "no key"}, "one line of base64"),
+    ({"lago_path_prefix": "/billing"}, "works at the root of a host name only"),
+    ({"postgres_connection_port": 70000}, "a port from 1 to 65535"),
+    ({"lago_environment_variables_tz": "Mars/Base"}, "a time zone such as UTC"),
+    ({f"{LAGO}lago_use_aws_s3": True}, "set the name of the bucket"),
+    ({f"{LAGO}lago_smtp_port": 465}, "STARTTLS only"),
+    ({"lago_api_environment_variables_additional_variables": "OTEL_EXPORTER=false"}, "any value switches it on"),
+    ({"mash_playbook_reverse_proxy_type": "nginx"}, "playbook-managed-traefik"),
+    ({"lago_version": "v1.15.0"}, "not older than v1.16.0"),
+]
+
+
+@pytest.mark.parametrize(("values", "said"), REFUSED, ids=[next(iter(values)) for values, _said in REFUSED])
+def test_bad_input_is_refused_before_anything_is_touched(values, said, inventory, server, tmp_path):
+    """The whole playbook."""
+    calls = tmp_path / "calls"
+    environment = without_clone(
+        ANSIBLE_CALLBACK_PLUGINS=str(HERE / "callback"),
+        ANSIBLE_CALLBACKS_ENABLED="recorder",
+        RECORDER_SERVER=str(server),
+        RECORDER_CALLS=str(calls),
+    )
+    program = Path(sys.executable).with_name("ansible-playbook")
+    command = [program, f"--inventory={inventory(PLACES[0])}", f"--extra-vars={json.dumps(values)}", "setup.yml"]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    told = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "Nothing was changed on any host; " in told
+    assert said in told
+    # The probe looks and changes nothing; no other module was called.
+    assert {json.loads(line)["module"] for line in calls.read_text().splitlines()} == {"server_probe"}
