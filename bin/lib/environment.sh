@@ -58,8 +58,8 @@ prepare_environment() {
   mkdir -p "$state"
   if [ "${1:-}" = development ]; then
     # reuse wants libmagic, whose package is named differently in each release: `file` brings it.
-    # Tests ask systemd-analyze about the units.
-    install_packages ca-certificates file git openssh-client python3 python3-venv systemd
+    # Tests ask systemd-analyze about the units, and encrypt settings with age.
+    install_packages age ca-certificates file git openssh-client python3 python3-venv systemd
     environment_is_of requirements-dev.lock || make_environment requirements-dev.lock
   else
     install_packages ca-certificates git openssh-client python3 python3-venv
