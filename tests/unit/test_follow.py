@@ -42,7 +42,6 @@ def run(tmp_path):
                 "selfhosting_wave": wave,
                 "selfhosting_earlier": earlier,
                 "selfhosting_waits_for": needed,
-                "selfhosting_done": [],
             }
             for name, (wave, earlier, needed) in HOSTS.items()
         }

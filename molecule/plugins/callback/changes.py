@@ -45,7 +45,8 @@ class CallbackModule(CallbackBase):
             for kind, changed in answer["changes"].items():
                 if kind == "units":
                     changes[kind].update({unit: change["action"] for unit, change in changed.items()})
-                else:
+                # What only a removal has to say is no difference of a run that removed nothing.
+                elif changed or kind in changes:
                     changes[kind] = sorted({*changes.get(kind, []), *changed})
         # The test bed's own playbooks never look at a server.
         if answer.get("changed") and result.host.get_name() in self.hosts:
