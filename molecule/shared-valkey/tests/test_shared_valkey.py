@@ -91,6 +91,24 @@ def test_stopping_it_warns_of_who_needs_it(host):
     assert inside.all_active(host)
 
 
+def processed(host, event) -> bool:
+    query = f"SELECT count(*) FROM events WHERE transaction_id = '{event.transaction_id}' AND processed_at IS NOT NULL"
+    return inside.sql(host, query) == "1"
+
+
+@pytest.mark.parametrize("password", ["with / and % and a blank", ""])
+def test_another_password_reaches_all_in_one_run(host, site, play, password):
+    done = play(valkey_connection_password=password)
+    assert done.units == dict.fromkeys([f"{name}.service" for name in [VALKEY, *PROCESSES]], "restart")
+    refused = host.check_output("docker exec %s valkey-cli get anything 2>&1 || true", VALKEY)
+    assert ("NOAUTH" in refused) == bool(password)
+    eventually(lambda: site.get("/api/v1/organizations").from_lago)
+    event = site.client().events.create(new_event())
+    eventually(lambda: processed(host, event))
+    # Web sockets have a connection and a password of their own.
+    assert site.cable("/cable").status == 101
+
+
 def test_stopping_everything_warns_of_nothing(host):
     assert "need it" not in run(host, "--tags=stop-all")
     run(host, "--tags=start-all")
