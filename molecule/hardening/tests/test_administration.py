@@ -70,7 +70,8 @@ def test_on_with_a_password(host, site, switched_on, path, content):
     answer = site.get(path, Authorization=credentials("right"))
     assert (answer.status, content in answer.body) == (200, True)
     for spelling in SPELLINGS:
-        for headers in ({}, {"Authorization": credentials("right")}):
+        # With dots it is the same path once it is cleaned up, and asks for the same password.
+        for headers in [{}, *([{"Authorization": credentials("right")}] if ".." not in spelling else [])]:
             answer = site.get(spelling.format(path), **headers)
             assert content not in answer.body, spelling.format(path)
             assert answer.status != 200 or not answer.from_lago, spelling.format(path)

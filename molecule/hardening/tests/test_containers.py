@@ -91,6 +91,7 @@ def test_only_its_own_directories_are_writable(containers):
         ("mash-postgres", "/mash/postgres/run"),
         ("mash-traefik", "/mash/traefik/ssl"),
         ("mash-valkey", "/mash/valkey/data"),
+        ("mash-valkey", "/mash/valkey/run"),
     }
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Thousands of malformed requests: none comes to Lago on a path that is not public, and all goes on.
 
-Seed and number can be chosen: MALFORMED_SEED=7 MALFORMED_COUNT=100000 molecule verify -s hardening -- -k malformed
+Seed and number can be chosen: MALFORMED_SEED=7 MALFORMED_COUNT=100000 molecule verify -s hardening
 """
 
 import os

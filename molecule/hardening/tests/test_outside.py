@@ -16,7 +16,7 @@ from verify.plays import REPOSITORY
 from verify.waiting import eventually
 
 FACTS = yaml.safe_load((REPOSITORY / "roles/lago/vars/main/main.yml").read_text())
-LEGACY = FACTS["lago_legacy_prefix"]
+LEGACY = "/api"
 # A path of each kind of which something lies below, and one beside it.
 WORDS = [
     "",

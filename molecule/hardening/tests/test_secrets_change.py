@@ -4,7 +4,7 @@
 
 from urllib.parse import urlsplit
 
-from verify import inside
+from verify import inside, plays
 from verify.waiting import eventually
 
 LOGIN = """mutation ($input: LoginUserInput!) { loginUser(input: $input) { token } }"""
@@ -13,6 +13,7 @@ NEW = {
     "postgres_connection_password": "new password of root",
     "valkey_connection_password": "new-password-of-valkey",
     "lago_api_environment_variable_secret_key_base": "new-secret-key-base-0123456789abcdef",
+    "lago_keys_to_replace": ["secret_key_base"],
 }
 
 
@@ -39,7 +40,7 @@ def signed_in(site, token: str) -> bool:
     return bool((answer.get("data") or {}).get("currentUser"))
 
 
-def test_rotation(host, site, play, user_values):
+def test_rotation(host, server, site, play, user_values):
     given = {
         "email": user_values["lago_migrate_environment_variable_lago_org_user_email"],
         "password": user_values["lago_migrate_environment_variable_lago_org_user_password"],
@@ -52,6 +53,10 @@ def test_rotation(host, site, play, user_values):
     assert logs_in(host, "lago", "lago", old_password)
     assert logs_in(host, "root", "main", old_root)
     assert "PONG" in valkey(host, before["REDIS_PASSWORD"])
+
+    unnamed = plays.attempt(server.name, **(NEW | {"lago_keys_to_replace": []}))
+    assert "lago_keys_to_replace is empty" in unnamed.stdout + unnamed.stderr
+    assert logs_in(host, "lago", "lago", old_password), "a run that was refused changed nothing"
 
     done = play(**NEW)
     assert done.units["mash-lago-api.service"] == done.units["mash-valkey.service"] == "restart"
