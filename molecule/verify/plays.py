@@ -48,7 +48,8 @@ def attempt(
     return subprocess.run(
         [
             "ansible-playbook",
-            f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
+            # The directory, as Molecule's own runs: a scenario may have hosts beside Molecule's.
+            f"--inventory={Path(os.environ['MOLECULE_INVENTORY_FILE']).parent}",
             f"--limit={host_name}",
             f"--extra-vars={json.dumps(variables)}",
             *arguments,
