@@ -84,6 +84,21 @@ restart-group group *arguments: _inventory
 uninstall *arguments: _inventory
     {{ playbook }}uninstall.yml "$@"
 
+# Back up now everything that the services have stored
+[group("backup")]
+backup *arguments: _inventory
+    {{ playbook }}backup.yml "$@"
+
+# Restore the newest backup on trial, beside what runs; with --checksums only read the stored bytes
+[group("backup")]
+verify-backup *arguments: _inventory
+    {{ playbook }}verify_backup.yml "${@/#--checksums/-echecksums=true}"
+
+# Show the backups and which of them passed their trial
+[group("backup")]
+backups *arguments: _inventory
+    {{ playbook }}backups.yml "$@"
+
 # Run the playbook with any arguments
 [group("playbook")]
 run +arguments: _inventory

@@ -24,7 +24,7 @@ from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import Ren
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 INVENTORY = REPOSITORY / "tests" / "unit" / "inventory"
-PRODUCTS = ("traefik", "postgres", "valkey", "lago")
+PRODUCTS = ("traefik", "postgres", "valkey", "lago", "backup")
 
 SERVER = {
     "distribution": "debian",
@@ -68,6 +68,7 @@ SERVER = {
     "time_synchronised": True,
     "python_apt": False,
     "python_docker": False,
+    "programs": ["restic"],
 }
 
 

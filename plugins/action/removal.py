@@ -53,7 +53,9 @@ class ActionModule(ActionBase):
             wanted = self.wanted(leaving, server)
             if deleting:
                 self.may_delete(arguments["delete_data"], server["records"].get(RECORD))
-                wanted["data"] = sorted(data["path"] for product in leaving for data in product.data())
+                wanted["data"] = sorted(
+                    data["path"] for product in leaving for data in product.data() if data["delete"]
+                )
             changes = self.announced(wanted)
             result["warnings"] = losses(products, wanted["units"], "remove", server, task_vars)
             if not self._task.check_mode:
@@ -61,10 +63,10 @@ class ActionModule(ActionBase):
                     what = "all of this is removed" + (", the data as well." if deleting else "; the data stays.")
                     confirmation.require(self._host, arguments["confirm"], what)
                 changes = self.module(wanted)
-        stays = [] if deleting else products if arguments["everything"] else leaving
         facts = {"selfhosting_done": [*task_vars.get("selfhosting_done", []), changes]} if any(changes.values()) else {}
         result["ansible_facts"] = facts
-        return {**result, "changed": any(changes.values()), "changes": changes, "kept": self.kept(stays, server)}
+        stays = self.kept(products if arguments["everything"] else leaving, server, deleting)
+        return {**result, "changed": any(changes.values()), "changes": changes, "kept": stays}
 
     def may_delete(self, given: str, record: dict | None) -> None:
         """Data goes only where the host is spelled out and a young backup was restored on trial."""
@@ -112,13 +114,13 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(answer.get("msg") or f"{name} failed", result=answer)
         return {kind: answer[kind] for kind in NOTHING}
 
-    def kept(self, products: list[Product], server: dict) -> list[str]:
+    def kept(self, products: list[Product], server: dict, deleting: bool) -> list[str]:
         """Where the data is that stays, as far as it is there."""
         verb = "would stay" if self._task.check_mode else "stays"
         lines = []
         for product in products:
             for data in product.data():
-                if data["path"] in server["files"]:
+                if data["path"] in server["files"] and not (deleting and data["delete"]):
                     lines.append(f"{data['name']}: {data['path']}")
                     display.display(f"{self._host}: {verb}: {lines[-1]}")
         return lines

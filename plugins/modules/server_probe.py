@@ -36,6 +36,11 @@ options:
   valkey_config_file:
     description: Configuration of Valkey, to see how it keeps its data.
     type: path
+  programs:
+    description: Programs to look for on the server's path.
+    type: list
+    elements: str
+    default: []
   records_path:
     description: Directory with the records of one-shot steps that succeeded.
     type: path
@@ -91,7 +96,7 @@ server:
     C(images), C(networks), C(containers) (each with its networks), C(units), C(files), C(records), C(claims) (what
     products recorded to own, of all inventory hosts of the server), C(running_containers), C(postgres_major),
     C(valkey_persistence), C(listening), C(listeners) (address, port and who listens there), C(time_synchronised),
-    C(python_apt), C(python_docker),
+    C(python_apt), C(python_docker), C(programs) (those that are there),
     C(lago) (C(version), C(schema), and keyed
     checksums of its C(environment) as long as no fingerprints of its keys are recorded), C(foreign) (what this
     collection did not write; C(units), and where there are any C(containers), C(databases), C(entry_points)).
@@ -400,6 +405,7 @@ def main():
             "digest_key": {"type": "str", "required": True, "no_log": True},
             "postgres_data_path": {"type": "path"},
             "valkey_config_file": {"type": "path"},
+            "programs": {"type": "list", "elements": "str", "default": []},
             "records_path": {"type": "path"},
             "identifier": {"type": "str", "default": "mash"},
             "lago": {
@@ -495,6 +501,7 @@ def main():
             "time_synchronised": time_synchronised(),
             "python_apt": importlib.util.find_spec("apt") is not None,
             "python_docker": importlib.util.find_spec("docker") is not None,
+            "programs": [name for name in parameters["programs"] if shutil.which(name)],
         },
     )
 

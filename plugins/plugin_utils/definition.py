@@ -134,9 +134,11 @@ SERVICE = {
 
 FILE = {
     "path": {"type": "path", "required": True},
-    # One of: text as it is, a template of the role with its context, environment variables.
+    # One of: text as it is, a template of the role with its context, a file of the role, environment variables.
     "content": {"type": "str"},
     "template": {"type": "str"},
+    # A file of the role's directory files, as it is.
+    "source": {"type": "str"},
     "context": {"type": "dict", "default": {}},
     "variables": {"type": "dict"},
     "text": {"type": "str", "default": ""},
@@ -168,11 +170,25 @@ NETWORK = {
 }
 
 
+# A command on the server itself, for what is no container: a unit that runs to its end, and its timer.
+PROGRAM = {
+    "name": {"type": "str", "required": True},
+    "kind": {"type": "str", "choices": ["one-shot", "timer"], "default": "one-shot"},
+    "description": {"type": "str", "required": True},
+    "command": {"type": "list", "elements": "str", "required": True},
+    "needs": {"type": "list", "elements": "str", "default": []},
+    "groups": {"type": "list", "elements": "str", "default": []},
+    "on_calendar": {"type": "str"},
+    "randomized_delay": {"type": "str"},
+}
+
 # What stays when the product is removed.
 DATA = {
     # As people call it: "database", "invoices and logos".
     "name": {"type": "str", "required": True},
     "path": {"type": "path", "required": True},
+    # Whether it goes when somebody asks for all data to be deleted.
+    "delete": {"type": "bool", "default": True},
 }
 
 

@@ -103,7 +103,7 @@ def differs(entry: dict, seen: dict | None, digest: str | None = None) -> bool:
 
 
 def unit_names(service: dict) -> list[str]:
-    """The units that are started for a container: a timer for what it triggers, nothing for a one-shot step."""
+    """The units that are started for an entry: a timer for what it triggers, nothing for a one-shot step."""
     if service["kind"] == "one-shot":
         return []
     return [f"{service['name']}.timer" if service["kind"] == "timer" else f"{service['name']}.service"]
@@ -136,7 +136,7 @@ def step_reason(record: dict, seen: dict | None, images: t.Mapping, database: st
 
 def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -> Plan:
     """The plan of one enabled product for one server."""
-    services, plan = product.services(), Plan()
+    services, programs, plan = product.services(), product.programs(), Plan()
     units_seen = server["units"]
 
     plan.networks = [
@@ -150,7 +150,7 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
         for directory in _directories(product, renderer.engine_path)
         if differs(directory, server["files"].get(directory["path"]))
     ]
-    files, staged = _files(product, services, renderer)
+    files, staged = _files(product, services, programs, renderer)
     record = _record(product, services, renderer)
     files[record["path"]] = record
     staged.add(record["path"])
@@ -164,19 +164,20 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
 
     plan.absent = {file["path"]: file["reason"] for file in product.absent() if file["path"] in server["files"]}
 
-    wanted_units = {f"{service['name']}.service" for service in services}
+    wanted_units = {f"{entry['name']}.service" for entry in services + programs}
     for service in services:
         if service["kind"] == "one-shot" and service["phase"] != "manual":
             step = _step(service, server, key, product, f"{renderer.engine_path}/records/{service['name']}.json")
             if step:
                 (plan.gates if service["phase"] == "gate" else plan.after).append(step)
-        for unit in unit_names(service):
+    for entry in services + programs:
+        for unit in unit_names(entry):
             wanted_units.add(unit)
-            plan.all_units[unit] = service["image"] if unit.endswith(".service") else ""
-            if order_of(service):
-                plan.order[unit] = order_of(service)
+            plan.all_units[unit] = entry["image"] if unit.endswith(".service") else ""
+            if order_of(entry):
+                plan.order[unit] = order_of(entry)
             change = unit_change(unit, units_seen.get(unit) or _former(unit, server), files, changed)
-            if not change and service["restart_necessary"]:
+            if not change and entry["restart_necessary"]:
                 change = {
                     "action": "restart",
                     "reasons": [f"a ..._restart_necessary variable of {product.name} says so"],
@@ -214,7 +215,9 @@ def _directories(product: t.Any, engine_path: str) -> list[dict]:
     return found
 
 
-def _files(product: t.Any, services: list[dict], renderer: Renderer) -> tuple[dict[str, dict], set[str]]:
+def _files(
+    product: t.Any, services: list[dict], commands: list[dict], renderer: Renderer
+) -> tuple[dict[str, dict], set[str]]:
     """All files by path, and the paths of those that no running or booting unit reads."""
     product_files = product.files()
     programs = renderer.programs(services)
@@ -225,6 +228,8 @@ def _files(product: t.Any, services: list[dict], renderer: Renderer) -> tuple[di
             files[file["path"]] = file
             if service["phase"] == "gate":
                 staged.add(file["path"])
+    for command in commands:
+        files.update({file["path"]: file for file in renderer.program_files(command)})
     return files, staged
 
 

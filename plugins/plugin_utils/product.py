@@ -15,7 +15,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, is_trusted_as_template, trust_as_template
 
-from .definition import ABSENT, DATA, DIRECTORY, FILE, NETWORK, SERVICE, DefinitionError, validated
+from .definition import ABSENT, DATA, DIRECTORY, FILE, NETWORK, PROGRAM, SERVICE, DefinitionError, validated
 from .specification import as_specified, options_of
 
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -227,9 +227,14 @@ class Product:
             services += _replicas(service)
         return services
 
+    def programs(self) -> list[dict]:
+        # What a container has besides.
+        nothing = {"image": "", "dockerfile": None, "stop_rank": 0, "pool": False, "restart_necessary": False}
+        return [{**nothing, **program} for program in self._entries("programs", "program", PROGRAM)]
+
     def names(self) -> list[dict]:
-        """What says which units it has."""
-        return self.parts(NAMES)
+        """What says which units it has, those of programs as well."""
+        return self.parts(NAMES) + self.programs()
 
     def files(self) -> list[dict]:
         return self._entries("files", "file", FILE)

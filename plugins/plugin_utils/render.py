@@ -118,6 +118,11 @@ class Renderer:
             )
         elif entry["template"]:
             content = render(self.templates, entry["template"], **entry["context"])
+        elif entry["source"]:
+            with open(
+                os.path.join(os.path.dirname(self.templates), "files", entry["source"]), encoding="utf-8"
+            ) as file:
+                content = file.read()
         else:
             content = entry["content"] or ""
         options = {key: entry[key] for key in ("owner", "group", "mode", "secret")}
@@ -174,16 +179,32 @@ class Renderer:
             waiting=json.dumps(service["waiting"]) if service["waiting"] else "",
         )
         made.append(self._unit(unit_path, unit))
-        if service["kind"] == "timer":
-            timer = render(
-                self.engine_templates,
-                "unit.timer.j2",
-                product=self.product,
-                description=service["description"].replace("%", "%%"),
-                **{key: service[key] for key in ("name", "on_calendar", "randomized_delay")},
-            )
-            made.append(self._unit(f"{UNIT_DIRECTORY}/{name}.timer", timer))
-        return made
+        return made + self._timer(service)
+
+    def program_files(self, program: dict) -> list[dict]:
+        """Unit (and timer) of one command on the server."""
+        unit = render(
+            self.engine_templates,
+            "program.service.j2",
+            product=self.product,
+            name=program["name"],
+            description=program["description"].replace("%", "%%"),
+            command=[systemd_word(word) for word in program["command"]],
+            needs=_unique(_unit_name(unit) for unit in program["needs"]),
+        )
+        return [self._unit(f"{UNIT_DIRECTORY}/{program['name']}.service", unit), *self._timer(program)]
+
+    def _timer(self, entry: dict) -> list[dict]:
+        if entry["kind"] != "timer":
+            return []
+        timer = render(
+            self.engine_templates,
+            "unit.timer.j2",
+            product=self.product,
+            description=entry["description"].replace("%", "%%"),
+            **{key: entry[key] for key in ("name", "on_calendar", "randomized_delay")},
+        )
+        return [self._unit(f"{UNIT_DIRECTORY}/{entry['name']}.timer", timer)]
 
     def _unit(self, path: str, content: str) -> dict:
         return {"path": path, "content": content, "mode": "0644", "owner": "root", "group": "root", "secret": False}

@@ -8,8 +8,9 @@ from virtual_host import VirtualHost
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 LIST = "list.txt"
-# A copy of plugins/plugin_utils/files/container-ready.py; not rendered.
+# Copies of files of the collection; not rendered.
 PROGRAM = "/mash/selfhosting-lago/container-ready"
+PROGRAMS = (PROGRAM, "/mash/backup/program/")
 
 
 def rendered(product):
@@ -17,7 +18,10 @@ def rendered(product):
     host = VirtualHost()
     plan = host.plan(product, host.empty_server())
     contents = {file["path"]: file["content"] for file in plan.stage_files + plan.swap_files}
-    return {LIST: listed(plan), **{path.lstrip("/"): text for path, text in contents.items() if path != PROGRAM}}
+    return {
+        LIST: listed(plan),
+        **{path.lstrip("/"): text for path, text in contents.items() if not path.startswith(PROGRAMS)},
+    }
 
 
 def listed(plan):

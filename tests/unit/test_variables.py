@@ -37,6 +37,7 @@ INTERNAL = re.compile(
     | lago_api_settings(_defaults)?
     | lago_gcs_keyfile_path
     | lago_admin_surfaces
+    | backup_(program_path|command|ssh_command|sftp_host|configuration)
     | postgres_databases_script
     | traefik_dynamic_path
     | valkey_(programs_path|runs_without_append_only)

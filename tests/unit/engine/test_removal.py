@@ -124,7 +124,7 @@ def test_data_is_deleted_with_one(remove):
     server["records"]["backup-verified"] = {"backup_time": time.time() - 3600}
     result, (_announced, done) = remove(everything=True, confirm=HOST, delete_data=HOST, server=server)
     assert done["data"] == DATA
-    assert result["kept"] == []
+    assert result["kept"] == ["Backups: /mash/backup/data"]
     # Services that are gone already are no reason to keep the data.
     server["units"] = {}
     assert remove(everything=True, confirm=HOST, delete_data=HOST, server=server)[1][1]["data"] == DATA

@@ -1,0 +1,215 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Backups of a server that goes on serving, their trial, and everything that must not pass for a good one.
+
+The tests build on each other: each begins where the one before it ended.
+"""
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from verify import inside, plays
+from verify.waiting import eventually
+
+ROWS = int(os.environ.get("BACKUP_TEST_ROWS", "20000"))
+DATA = "/mash/backup/data"
+PROGRAM = "python3 -I -B /mash/backup/program"
+METRICS = "/var/lib/prometheus/node-exporter"
+FILE = "/mash/lago/data/ab/cd/invoice-of-test"
+SECRET = "sk_secret_of_test"
+MANY_EVENTS = f"""
+INSERT INTO events (id, organization_id, transaction_id, code, external_subscription_id, properties, timestamp,
+                    created_at, updated_at)
+SELECT gen_random_uuid(), (SELECT id FROM organizations LIMIT 1), 'many-' || n, 'calls', 'subscription-' || n % 100,
+       jsonb_build_object('value', n), now(), now(), now()
+  FROM generate_series(1, {ROWS}) AS n
+"""
+DAMAGE = (Path(__file__).parent / "damage.py").read_text()
+
+
+def backups(host) -> list[str]:
+    """One line each: name, time, whether it is good."""
+    lines = host.check_output(f"{PROGRAM} list").splitlines()
+    return [line for line in lines if "no backup" not in line]
+
+
+def start(host, unit: str):
+    return host.run(f"systemctl start {unit}")
+
+
+def said(host, unit: str) -> str:
+    return host.check_output(f"journalctl --sync; journalctl --identifier={unit} --lines=40 --output=cat --quiet")
+
+
+def leftovers(host) -> str:
+    return host.check_output(
+        f"ls {DATA}/work/set {DATA}/work/trial 2>/dev/null; docker ps --all --quiet --filter name=trial; "
+        "docker network ls --quiet --filter name=trial"
+    )
+
+
+@pytest.fixture
+def events_all_the_time(site):
+    """Somebody sends events while a test runs."""
+    done, answers = threading.Event(), []
+
+    def send():
+        while not done.wait(0.3):
+            answers.append(site.post_event(timeout=60).status)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    yield answers
+    done.set()
+    thread.join()
+
+
+def test_data_of_all_kinds(host):
+    inside.sql(host, MANY_EVENTS)
+    host.check_output("docker exec mash-lago-api rails 'standin:store_secret[stripe,%s]'", SECRET)
+    host.check_output("install -D -o mash -g mash /etc/hostname %s", FILE)
+    host.check_output("mkdir -p %s", METRICS)
+    assert backups(host) == []
+
+
+def test_a_backup_while_events_come_in(host, play, server, events_all_the_time):
+    assert play("--check", playbook="playbooks/backup.yml").tasks
+    assert backups(host) == []
+    done = plays.attempt(server.name, playbook="playbooks/backup.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    # Progress is for people at a terminal.
+    assert " so far" not in done.stdout
+    assert "is stored in /mash/backup/data/repository" in " ".join(done.stdout.split())
+    assert "set backup_repository to a place elsewhere" in " ".join(done.stdout.split())
+    (line,) = backups(host)
+    assert line.endswith("not tried")
+    assert leftovers(host) == ""
+    assert events_all_the_time
+    assert set(events_all_the_time) == {200}
+
+
+def test_it_is_encrypted(host):
+    for secret in (SECRET, "organizations", "ENCRYPTION_PRIMARY_KEY"):
+        assert host.run("grep --recursive --quiet %s %s/repository", secret, DATA).rc == 1
+    assert host.check_output("stat --format=%%a %s /mash/backup/backup.json", DATA).split() == ["700", "600"]
+
+
+def test_its_trial(host, play, server):
+    done = plays.attempt(server.name, playbook="playbooks/verify_backup.yml")
+    output = " ".join(done.stdout.split())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is good: restored on trial and compared" in output
+    assert "Credentials read with the keys of the backup: payment_providers" in output
+    (line,) = backups(host)
+    assert line.endswith("good")
+    assert leftovers(host) == ""
+    metrics = host.file(f"{METRICS}/mash-backup.prom").content_string
+    assert 'selfhosting_backup_trial_success{identifier="mash-backup"} 1' in metrics
+    assert "is good" in said(host, "mash-backup-verify")
+    assert inside.all_active(host)
+    assert play(playbook="playbooks/backups.yml").tasks == []
+
+
+def test_the_next_night_costs_what_is_new(host):
+    before = int(host.check_output(f"du --summarize --bytes {DATA}/repository").split()[0])
+    assert start(host, "mash-backup.service").rc == 0, said(host, "mash-backup")
+    after = int(host.check_output(f"du --summarize --bytes {DATA}/repository").split()[0])
+    assert after < before * 1.5
+    assert [line.split()[-1] for line in backups(host)][-1] == "tried"
+
+
+def test_timers(host):
+    listed = host.check_output("systemctl list-timers --all --no-legend 'mash-backup*'")
+    assert len(listed.splitlines()) == 2
+
+
+def test_each_bit_flip_is_noticed(host):
+    """100 of them, over all files of the repository; three in data also by restoring it."""
+    host.check_output(f"cp --archive {DATA}/repository {DATA}/whole")
+    command = f"cat > /tmp/damage.py <<'END'\n{DAMAGE}\nEND\npython3 /tmp/damage.py"
+    result = json.loads(host.check_output(command))
+    assert result["flips"] == 100
+    assert result["files"] == result["damaged_files"]
+    assert result["unnoticed"] == []
+    assert result["restores_that_noticed"] == 3
+    assert host.run(f"diff --recursive {DATA}/repository {DATA}/whole").rc == 0
+
+
+@pytest.mark.parametrize("how", ["truncate --size=-1", "rm"])
+def test_a_damaged_backup_is_bad(host, how):
+    largest = f"$(find {DATA}/repository/data -type f -printf '%s %p\\n' | sort -n | tail -1 | cut -d' ' -f2)"
+    host.run(f"{how} {largest}")
+    assert start(host, "mash-backup-checksums.service").rc != 0
+    assert "is BAD" in said(host, "mash-backup-checksums")
+    assert backups(host)[-1].endswith("BAD")
+    assert 'trial_success{identifier="mash-backup"} 0' in host.file(f"{METRICS}/mash-backup.prom").content_string
+    host.check_output(f"rm -r {DATA}/repository && cp --archive {DATA}/whole {DATA}/repository")
+    assert start(host, "mash-backup-checksums.service").rc == 0
+
+
+def test_a_killed_dump_leaves_no_backup(host):
+    before = backups(host)
+    host.check_output("systemctl start --no-block mash-backup.service")
+    host.check_output("until pkill -KILL -x pg_dump; do sleep 0.02; done")
+    eventually(lambda: inside.properties(host, "mash-backup.service", "ActiveState")["ActiveState"] == "failed")
+    assert "pg_dump" in said(host, "mash-backup")
+    assert backups(host) == before
+    assert leftovers(host) == ""
+
+
+@pytest.fixture
+def small_disk(host):
+    """Work has a file system of its own: 400 MB, of which the check wants less."""
+    host.check_output(f"mkdir -p {DATA}/work && mount -t tmpfs -o size=400m,mode=0700 tmpfs {DATA}/work")
+    yield
+    host.check_output(f"umount {DATA}/work")
+
+
+def test_a_disk_that_fills_in_the_middle_of_a_dump(host, small_disk):
+    before = backups(host)
+    host.check_output("systemctl start --no-block mash-backup.service")
+    host.check_output("until pkill -STOP -x pg_dump; do sleep 0.02; done")
+    host.run(f"dd if=/dev/zero of={DATA}/work/filler bs=1M")
+    host.check_output("pkill -CONT -x pg_dump")
+    eventually(lambda: inside.properties(host, "mash-backup.service", "ActiveState")["ActiveState"] == "failed")
+    assert "No space left on device" in said(host, "mash-backup")
+    assert backups(host) == before
+
+
+def test_a_disk_that_is_too_small_from_the_start(host, small_disk):
+    host.run(f"fallocate --length=300M {DATA}/work/filler")
+    assert start(host, "mash-backup.service").rc != 0
+    assert "Nothing was written" in said(host, "mash-backup")
+
+
+def test_keys_that_do_not_belong_to_the_data(host):
+    """As if somebody had changed them: the backup is whole, and useless."""
+    environment = "/mash/lago/api/env"
+    host.check_output("cp --archive %s /tmp/env", environment)
+    host.check_output("sed -i 's/^\\(LAGO_\\)\\?ENCRYPTION_PRIMARY_KEY=.*/&x/' %s", environment)
+    assert start(host, "mash-backup.service").rc == 0
+    host.check_output("cp --archive /tmp/env %s", environment)
+    assert start(host, "mash-backup-verify.service").rc != 0
+    assert "Decryption" in said(host, "mash-backup-verify")
+    assert backups(host)[-1].endswith("BAD")
+    assert leftovers(host) == ""
+
+
+def test_over_sftp(host, server):
+    """To the same server, as another one."""
+    host.check_output("test -e /root/key || ssh-keygen -q -t ed25519 -N '' -f /root/key")
+    host.check_output("cat /root/key.pub >> /root/.ssh/authorized_keys")
+    done = plays.attempt(
+        server.name,
+        "--tags=install-backup",
+        backup_repository="sftp:root@127.0.0.1:/srv/backup",
+        backup_ssh_private_key=host.file("/root/key").content_string,
+        backup_ssh_known_hosts=host.check_output("sed 's/^/127.0.0.1 /' /etc/ssh/ssh_host_ed25519_key.pub"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert start(host, "mash-backup.service").rc == 0, said(host, "mash-backup")
+    assert start(host, "mash-backup-checksums.service").rc == 0, said(host, "mash-backup-checksums")
+    assert host.file("/srv/backup/config").exists

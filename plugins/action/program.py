@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Run a program of a product to its end, and show what it says."""
+
+from __future__ import annotations
+
+import sys
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _valid, arguments = self.validate_argument_spec(
+            argument_spec={
+                "product": {"type": "str", "required": True},
+                "program": {"type": "str", "required": True},
+                "server": {"type": "dict", "required": True},
+                "changes": {"type": "bool", "default": True},
+            }
+        )
+        host = task_vars["inventory_hostname"]
+        product = Product.load(arguments["product"], self._loader, self._templar, task_vars)
+        unit = f"{arguments['program']}.service"
+        if not product.enabled:
+            switch = ", ".join(sorted(product.switches))
+            raise AnsibleActionFail(
+                f"{host}: {unit} was not started: {switch} is false. Set it to true in vars.yml and type: "
+                f"just install-service {product.name}"
+            )
+        if unit not in arguments["server"]["units"]:
+            raise AnsibleActionFail(
+                f"{host}: {unit} is not installed yet. Type: just install-service {product.name} -l {host}"
+            )
+        if self._task.check_mode:
+            display.display(f"{host}: would run {unit}")
+            return {**result, "changed": arguments["changes"], "lines": []}
+        lines = self.follow(host, unit, task_vars)
+        return {**result, "changed": arguments["changes"], "lines": lines}
+
+    def follow(self, host: str, unit: str, task_vars: dict) -> list[str]:
+        """To the end; progress is for people at a terminal only."""
+        watched = sys.stdout.isatty()
+        spoken: list[str] = []
+        answer: dict = {"running": True, "cursor": None}
+        while answer["running"]:
+            asked = {"unit": unit, **({"cursor": answer["cursor"]} if answer["cursor"] else {})}
+            answer = self._execute_module(
+                module_name="selfhosting.lago.server_program", module_args=asked, task_vars=task_vars
+            )
+            if answer.get("failed"):
+                raise AnsibleActionFail(answer.get("msg") or f"{unit} cannot be followed", result=answer)
+            for line in answer["lines"]:
+                if watched or not line["progress"]:
+                    display.display(f"{host}: {line['text']}")
+                if not line["progress"]:
+                    spoken.append(line["text"])
+        if answer["result"] != "success":
+            said = "\n".join(spoken[-20:]) or f"See: journalctl --unit={unit}"
+            raise AnsibleActionFail(f"{host}: {unit} failed ({answer['result']}):\n{said}")
+        return spoken

@@ -1,0 +1,125 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: server_program
+short_description: Start a unit that runs to its end, and follow what it says
+description:
+  - Returns after C(patience) seconds, or when the unit has ended, with what it has said so far; the caller shows that
+    and calls again with the C(cursor) that was returned.
+  - A connection that breaks does not end the unit. A unit that runs already is followed, not started a second time.
+options:
+  unit:
+    description: Name of the unit, with its suffix.
+    type: str
+    required: true
+  cursor:
+    description: Where in the journal the call before ended. Without it the unit is started.
+    type: str
+  patience:
+    description: Seconds to wait for the end before returning.
+    type: int
+    default: 5
+author: The selfhosting.lago authors
+"""
+
+EXAMPLES = r"""
+- name: Back up
+  selfhosting.lago.server_program:
+    unit: mash-backup.service
+"""
+
+RETURN = r"""
+running:
+  description: Whether it still runs.
+  returned: always
+  type: bool
+result:
+  description: What systemd calls the way it ended; C(success) when all went well.
+  returned: always
+  type: str
+lines:
+  description: >-
+    What it said since the cursor, each with C(text) and C(progress), which tells of a line that is news only now.
+  returned: always
+  type: list
+  elements: dict
+cursor:
+  description: For the next call.
+  returned: always
+  type: str
+"""
+
+import json
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhosting.lago.plugins.module_utils.engine import EngineError, run
+
+# Of systemd, from its manual: what has a job or is in one of these states is not at its end.
+BUSY = ("activating", "active", "reloading", "deactivating")
+# Priority 7 is debug (man 3 sd-daemon).
+DEBUG = "7"
+
+
+def state(unit):
+    shown = run(["systemctl", "show", "--property=ActiveState,Result,Job", "--", unit]).stdout
+    found = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    running = found.get("ActiveState") in BUSY or found.get("Job", "0") not in ("", "0")
+    return running, found.get("Result", "")
+
+
+def end_of_journal():
+    for line in run(["journalctl", "--lines=0", "--show-cursor", "--quiet"]).stdout.splitlines():
+        if line.startswith("-- cursor: "):
+            return line[len("-- cursor: ") :]
+    return ""
+
+
+def said(unit, cursor):
+    """The lines since the cursor, and where they end."""
+    command = ["journalctl", f"--identifier={unit.rsplit('.', 1)[0]}", "--output=json", "--quiet"]
+    lines = []
+    for line in run([*command, f"--after-cursor={cursor}"]).stdout.splitlines():
+        entry = json.loads(line)
+        text = entry.get("MESSAGE") or ""
+        if not isinstance(text, str):
+            # Journald gives what is no plain text as numbers.
+            text = bytes(text).decode(errors="replace")
+        lines.append({"text": text, "progress": entry.get("PRIORITY") == DEBUG})
+        cursor = entry["__CURSOR"]
+    return lines, cursor
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "unit": {"type": "str", "required": True},
+            "cursor": {"type": "str"},
+            "patience": {"type": "int", "default": 5},
+        },
+        supports_check_mode=False,
+    )
+    unit, cursor = module.params["unit"], module.params["cursor"]
+    try:
+        if not cursor:
+            cursor = end_of_journal()
+            run(["systemctl", "start", "--no-block", "--", unit])
+        deadline = time.monotonic() + module.params["patience"]
+        running, result = state(unit)
+        while running and time.monotonic() < deadline:
+            time.sleep(0.3)
+            running, result = state(unit)
+        if not running:
+            # What it said last may be on its way to the journal.
+            run(["journalctl", "--sync"], check=False)
+        lines, cursor = said(unit, cursor)
+    except EngineError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=True, running=running, result=result, lines=lines, cursor=cursor)
+
+
+if __name__ == "__main__":
+    main()

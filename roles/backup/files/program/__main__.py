@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Backups of one server: make, try, list. Run by the units of this name; see docs/operations.md."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import sys
+import time
+
+import backup
+import trial
+from report import Results
+from repository import Repository
+from shell import Failure, fail, say
+
+CONFIGURATION = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "backup.json")
+
+
+def make(configuration, repository, _arguments):
+    backup.make(configuration, repository)
+    Results(configuration).metrics(repository.snapshots())
+
+
+def verify(configuration, repository, arguments):
+    results = Results(configuration)
+    snapshot = repository.find(arguments.name)
+    started = time.monotonic()
+    say(f"Trying backup {snapshot['short_id']} of {snapshot['time'][:19]}")
+    problems = repository.damaged()
+    if not problems and not arguments.checksums:
+        problems = tried(configuration, repository, snapshot)
+    if problems or not arguments.checksums:
+        known = repository.snapshots()
+        results.add(snapshot, problems, time.time(), {one["id"] for one in known})
+        results.metrics(known)
+    seconds = time.monotonic() - started
+    if problems:
+        listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, 1))
+        raise Failure(f"Backup {snapshot['short_id']} is BAD ({seconds:.0f} s):\n{listed}")
+    what = "its bytes are as they were stored" if arguments.checksums else "restored on trial and compared"
+    say(f"Backup {snapshot['short_id']} is good: {what} ({seconds:.0f} s)")
+
+
+def tried(configuration, repository, snapshot):
+    work = os.path.join(configuration["data_path"], "work", "trial")
+    backup.clear(work)
+    directory = os.path.join(work, "set")
+    os.makedirs(directory, mode=0o700)
+    try:
+        say("Fetching it")
+        repository.fetch(snapshot, directory)
+        return trial.Trial(configuration, directory, work).problems()
+    except (Failure, OSError, ValueError, KeyError) as error:
+        return [f"{type(error).__name__}: {error}" if not isinstance(error, Failure) else str(error)]
+    finally:
+        backup.clear(work)
+
+
+def show(configuration, repository, _arguments):
+    results = Results(configuration)
+    snapshots = repository.snapshots()
+    for one in snapshots:
+        say(f"{one['short_id']}  {one['time'][:19].replace('T', ' ')}  {results.of(one)}")
+    if not snapshots:
+        say("There is no backup yet")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="backup", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("make").set_defaults(run=make)
+    verbs.add_parser("list").set_defaults(run=show)
+    one = verbs.add_parser("verify")
+    one.add_argument("name", nargs="?", default="latest")
+    one.add_argument("--checksums", action="store_true")
+    one.set_defaults(run=verify)
+    arguments = parser.parse_args()
+    os.umask(0o077)
+    try:
+        with open(CONFIGURATION, encoding="utf-8") as file:
+            configuration = json.load(file)
+        with open(os.path.join(configuration["data_path"], "lock"), "w", encoding="utf-8") as lock:
+            if arguments.verb != "list":
+                # One at a time: a nightly backup waits for a trial that takes long.
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            arguments.run(configuration, Repository(configuration), arguments)
+    except (Failure, OSError) as error:
+        fail(str(error))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Commands, and what is said about long ones. Standard library only, Python 3.9 and newer."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+
+CHUNK = 1024 * 1024
+# Seconds between two lines about something that takes long.
+PATIENCE = 5
+
+
+class Failure(Exception):
+    """What a person has to know; nothing was kept of what was being made."""
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def debug(text):
+    """Progress: systemd takes the prefix as the priority of the line."""
+    print(f"<7>{text}", flush=True)
+
+
+def sized(count):
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return ""
+
+
+def lasting(seconds):
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+class Progress:
+    """A line every few seconds: what, how far, how long already, how long still."""
+
+    def __init__(self, what, total=0, clock=time.monotonic):
+        self.what, self.total, self.done = what, total, 0
+        self._clock = clock
+        self._start = self._last = clock()
+
+    def line(self):
+        elapsed = self._clock() - self._start
+        text = f"{self.what}: {sized(self.done)}"
+        if self.total:
+            text += f" of about {sized(self.total)}"
+        text += f", {lasting(elapsed)} so far"
+        # At the very beginning nobody can tell.
+        if self.total > self.done > self.total / 100:
+            text += f", about {lasting(elapsed * (self.total - self.done) / self.done)} to go"
+        return text
+
+    def add(self, count):
+        self.done += count
+        if self._clock() - self._last >= PATIENCE:
+            self._last = self._clock()
+            debug(self.line())
+
+
+def run(command, check=True, stdin=None, environment=None, timeout=None):
+    """The finished command; one that fails says what it said."""
+    done = subprocess.run(
+        command,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        env=dict(os.environ, LC_ALL="C", **(environment or {})),
+    )
+    if check and done.returncode:
+        raise Failure(f"{shown(command)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-2000:]}")
+    return done
+
+
+def shown(command):
+    """Enough of a command to know it by; secrets never stand in one."""
+    return " ".join(command[:6])
+
+
+def stream(command, path, progress, environment=None):
+    """The output of a command as a file, written here: a full disk is an error, and no pipe that breaks elsewhere."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ, LC_ALL="C", **(environment or {})),
+    )
+    try:
+        with open(path, "wb") as file:
+            for chunk in iter(lambda: process.stdout.read(CHUNK), b""):
+                file.write(chunk)
+                progress.add(len(chunk))
+            file.flush()
+            os.fsync(file.fileno())
+        said = process.stderr.read().decode(errors="replace").strip()
+        if process.wait():
+            raise Failure(f"{shown(command)} ended with {process.returncode}: {said[-2000:]}")
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def feed(command, path, progress, environment=None):
+    """A command that reads a file as its input."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ, LC_ALL="C", **(environment or {})),
+    )
+    try:
+        with open(path, "rb") as file:
+            for chunk in iter(lambda: file.read(CHUNK), b""):
+                process.stdin.write(chunk)
+                progress.add(len(chunk))
+        process.stdin.close()
+    except BrokenPipeError:
+        # It has ended; what it said follows.
+        pass
+    said = process.stderr.read().decode(errors="replace").strip()
+    process.stderr.close()
+    if process.wait():
+        raise Failure(f"{shown(command)} ended with {process.returncode}: {said[-2000:]}")
+
+
+def sha256(path, progress=None):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for chunk in iter(lambda: file.read(CHUNK), b""):
+            digest.update(chunk)
+            if progress:
+                progress.add(len(chunk))
+    return digest.hexdigest()
+
+
+def fail(text):
+    print(f"<3>{text}", file=sys.stderr, flush=True)

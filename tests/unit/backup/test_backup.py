@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+from types import SimpleNamespace
+
+import backup
+import postgres
+import pytest
+from shell import Failure
+
+CONFIGURATION = {"data_path": "/data", "postgres": {"container": "a", "user": "b"}, "valkey": {}, "storage": ""}
+DATABASE = {"tables": {"a": 1, "b": 2}, "indexes": 3, "extensions": {"x": "1.0"}, "schema_version": "5"}
+
+
+@pytest.mark.parametrize(
+    ("directory", "gigabytes", "enough"),
+    [("/none", 2.1, False), ("/none", 2.6, True), (None, 1.1, False), (None, 1.3, True)],
+)
+def test_space_is_looked_at_before_anything_is_written(monkeypatch, directory, gigabytes, enough):
+    """A first backup to a directory here is stored once more."""
+    monkeypatch.setattr(backup, "server_of", lambda _configuration: SimpleNamespace(size=lambda: 10**9))
+    monkeypatch.setattr(backup.shutil, "disk_usage", lambda _path: SimpleNamespace(free=gigabytes * 10**9))
+    place = SimpleNamespace(directory=directory)
+    if enough:
+        backup.check_space(CONFIGURATION, place, "/")
+    else:
+        with pytest.raises(Failure, match=r"/data has .* free and a backup needs up to .* Nothing was written"):
+            backup.check_space(CONFIGURATION, place, "/")
+
+
+def test_a_backup_that_fails_leaves_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(backup, "check_space", lambda *_arguments: None)
+
+    def collect(_configuration, staging):
+        (tmp_path / "work" / "set" / "half").touch()
+        raise Failure("the dump died")
+
+    monkeypatch.setattr(backup, "collect", collect)
+    place = SimpleNamespace(prepare=lambda: None, store=lambda _path: pytest.fail("half a backup was stored"))
+    with pytest.raises(Failure, match="the dump died"):
+        backup.make({**CONFIGURATION, "data_path": str(tmp_path)}, place)
+    assert not (tmp_path / "work" / "set").exists()
+
+
+def test_storage_is_linked(tmp_path):
+    source, target = tmp_path / "data", tmp_path / "set"
+    (source / "ab").mkdir(parents=True)
+    (source / "ab" / "file").write_text("12345")
+    assert backup.link_storage(str(source), str(target)) == {"files": 1, "bytes": 5}
+    assert (target / "ab" / "file").samefile(source / "ab" / "file")
+
+
+@pytest.mark.parametrize(
+    ("environment", "text"),
+    [
+        ({}, ""),
+        ({"LAGO_USE_AWS_S3": "True", "LAGO_AWS_S3_BUCKET": "b"}, ""),
+        ({"LAGO_USE_AWS_S3": "true", "LAGO_AWS_S3_BUCKET": "b"}, "the S3 bucket b"),
+        ({"LAGO_USE_GCS": "true", "LAGO_GCS_BUCKET": "b"}, "the bucket b of Google Cloud Storage"),
+    ],
+)
+def test_storage_elsewhere_is_a_note(environment, text):
+    assert backup.bucket_of(environment) == text
+
+
+def test_the_same_database_does_not_differ():
+    assert postgres.differences("lago", DATABASE, DATABASE) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ({"tables": {"a": 1, "b": 3}}, "lago, table b: 2 rows when it was dumped, 3 rows restored"),
+        ({"tables": {"a": 1}}, "lago, table b: 2 rows when it was dumped, no such table restored"),
+        ({"indexes": 2}, "lago, indexes: 3 when it was dumped, 2 restored"),
+        ({"extensions": {}}, "lago, extensions: {'x': '1.0'} when it was dumped, {} restored"),
+        ({"schema_version": "4"}, "lago, schema_version: 5 when it was dumped, 4 restored"),
+    ],
+)
+def test_what_differs_is_named(found, text):
+    assert postgres.differences("lago", DATABASE, {**DATABASE, **found}) == [text]
+
+
+def test_names_are_quoted():
+    assert postgres.identifier('a"b') == '"a""b"'
+    assert postgres.literal("a'b") == "'a''b'"

@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+import os
+
+import pytest
+from shell import Failure, Progress, feed, lasting, run, sized, stream
+
+
+def test_a_command_that_fails_says_what_it_said():
+    with pytest.raises(Failure, match=r"sh -c .* ended with 3: too bad"):
+        run(["sh", "-c", "echo too bad >&2; exit 3"])
+    assert run(["false"], check=False).returncode == 1
+
+
+def test_an_environment_is_added_and_not_shown():
+    with pytest.raises(Failure) as failure:
+        run(["sh", "-c", 'test -n "$SECRET" && exit 1'], environment={"SECRET": "hidden"})
+    assert "hidden" not in str(failure.value)
+
+
+def test_output_becomes_a_file(tmp_path):
+    progress = Progress("x")
+    stream(["sh", "-c", "printf 12345"], tmp_path / "file", progress)
+    assert (tmp_path / "file").read_text() == "12345"
+    assert progress.done == 5
+
+
+def test_a_dump_that_dies_is_no_dump(tmp_path):
+    with pytest.raises(Failure, match="ended with -9"):
+        stream(["sh", "-c", "echo half; kill -9 $$"], tmp_path / "file", Progress("x"))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_is_noticed():
+    with pytest.raises(Failure, match="/dev/full cannot be written: No space left on device"):
+        stream(["head", "--bytes=5000000", "/dev/zero"], "/dev/full", Progress("x"))
+
+
+def test_a_file_becomes_input(tmp_path):
+    (tmp_path / "file").write_bytes(b"x" * 3_000_000)
+    progress = Progress("x")
+    feed(["sh", "-c", 'test "$(wc -c)" = 3000000'], tmp_path / "file", progress)
+    assert progress.done == 3_000_000
+    with pytest.raises(Failure, match="it broke"):
+        feed(["sh", "-c", "echo it broke >&2; exit 1"], tmp_path / "file", Progress("x"))
+
+
+def test_progress(capsys):
+    now = iter([0, 1, 10, 10, 10])
+    progress = Progress("Dumping", 4_000_000, clock=lambda: next(now))
+    progress.add(500_000)
+    assert capsys.readouterr().out == ""
+    progress.add(500_000)
+    assert capsys.readouterr().out == "<7>Dumping: 1.0 MB of about 4.0 MB, 0:10 so far, about 0:30 to go\n"
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (5.2e12, "5200.0 GB")])
+def test_sized(count, text):
+    assert sized(count) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5.9, "0:05"), (125, "2:05"), (3725, "1:02:05")])
+def test_lasting(seconds, text):
+    assert lasting(seconds) == text
