@@ -19,7 +19,7 @@ display = Display()
 NOTHING = {"units": {}, "networks": [], "images": [], "files": [], "data": []}
 BUILT_FROM = re.compile(r"^FROM\s+(\S+)", re.MULTILINE)
 KINDS = {"units": "unit", "networks": "network", "images": "image", "files": "file", "data": "data"}
-# Record of a backup that was restored on trial, and how old that backup may be to delete data. Nothing writes it yet.
+# Record of a backup that was restored on trial, and how old that backup may be to delete data.
 RECORD = "backup-verified"
 YOUNGEST_SECONDS = 24 * 3600
 

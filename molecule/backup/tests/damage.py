@@ -14,6 +14,8 @@ from repository import Repository
 from shell import Failure
 
 FLIPS = 100
+# Of these, so many are looked for by restoring as well.
+RESTORES = 3
 TARGET = "/tmp/restored"
 
 with open("/mash/backup/backup.json") as file:
@@ -46,14 +48,37 @@ def restored():
         shutil.rmtree(TARGET, ignore_errors=True)
 
 
+def asked(*arguments):
+    return json.loads(repository.restic("cat", *arguments).stdout)
+
+
+def node(tree, name):
+    return next(one for one in asked("blob", tree)["nodes"] if one["name"] == name)
+
+
+def needed():
+    """Where the newest dump lies: path, first byte, number of bytes of each part. A restore reads nothing else."""
+    parts = {}
+    for index in repository.restic("list", "index").stdout.split():
+        for pack in asked("index", index)["packs"]:
+            path = os.path.join(repository.directory, "data", pack["id"][:2], pack["id"])
+            parts.update({blob["id"]: (path, blob["offset"], blob["length"]) for blob in pack["blobs"]})
+    dump = node(node(snapshot["tree"], "postgres")["subtree"], "1.dump")
+    return [parts[name] for name in dump["content"]]
+
+
 unnoticed, damaged, restores = [], set(), 0
-packs = sorted((path for path in files if "/data/" in path), key=os.path.getsize)
+dump = needed()
 for number in range(FLIPS):
-    # The last three go into the largest packs: they hold what every backup needs.
-    path = packs[-1] if number >= FLIPS - 3 else files[number % len(files)]
+    # A file of the repository; the last times what the newest backup needs of one.
+    path, first, count = files[number % len(files)], 0, None
+    restoring = number >= FLIPS - RESTORES
+    if restoring:
+        path, first, count = chooser.choice(dump)
     with open(path, "rb") as file:
         whole = file.read()
-    content, bit = bytearray(whole), chooser.randrange(len(whole) * 8)
+    content = bytearray(whole)
+    bit = first * 8 + chooser.randrange((count or len(whole)) * 8)
     content[bit // 8] ^= 1 << bit % 8
     os.chmod(path, 0o600)
     with open(path, "wb") as file:
@@ -61,7 +86,7 @@ for number in range(FLIPS):
     damaged.add(path)
     if not noticed():
         unnoticed.append([os.path.relpath(path, repository.directory), bit])
-    if number >= FLIPS - 3:
+    if restoring:
         restores += not restored()
     with open(path, "wb") as file:
         file.write(whole)

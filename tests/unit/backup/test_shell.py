@@ -62,3 +62,8 @@ def test_sized(count, text):
 @pytest.mark.parametrize(("seconds", "text"), [(5.9, "0:05"), (125, "2:05"), (3725, "1:02:05")])
 def test_lasting(seconds, text):
     assert lasting(seconds) == text
+
+
+def test_a_command_that_takes_too_long_is_a_failure():
+    with pytest.raises(Failure, match=r"sleep 30 did not end within 0\.1 s"):
+        run(["sleep", "30"], timeout=0.1)

@@ -126,7 +126,7 @@ def second(change=None, unset=(), server=EMPTY):
 
 FORGOTTEN = [
     ({"mash_playbook_service_identifier_prefix": "mash-"}, ["units mash-lago-api, ", "networks mash-lago, "]),
-    ({"mash_playbook_service_base_directory_name_prefix": ""}, ["paths /mash/lago, "]),
+    ({"mash_playbook_service_base_directory_name_prefix": ""}, ["/mash/lago, "]),
     ({"postgres_container_network": "mash-postgres"}, ["networks mash-postgres."]),
     ({"postgres_base_path": "/mash/postgres"}, ["paths /mash/postgres, "]),
 ]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Backups of one server: make, try, list. Run by the units of this name; see docs/operations.md."""
+"""Backups of one server: make, try, list, fetch. Run by the units of this name; see docs/operations.md."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 import time
 
 import backup
+import manifest
 import trial
 from report import Results
 from repository import Repository
@@ -60,6 +61,19 @@ def tried(configuration, repository, snapshot):
         backup.clear(work)
 
 
+def fetch(_configuration, repository, arguments):
+    directory = arguments.directory
+    if os.path.isdir(directory) and os.listdir(directory):
+        raise Failure(f"{directory} is not empty. Name a directory that is, or one to be made.")
+    snapshot = repository.find(arguments.name)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    repository.fetch(snapshot, directory)
+    problems = manifest.differences(manifest.read(directory), directory)
+    if problems:
+        raise Failure(f"Backup {snapshot['short_id']} is not whole: {'; '.join(problems)}")
+    say(f"Backup {snapshot['short_id']} of {snapshot['time'][:19]} is in {directory}; its checksums are right")
+
+
 def show(configuration, repository, _arguments):
     results = Results(configuration)
     snapshots = repository.snapshots()
@@ -78,6 +92,10 @@ def main():
     one.add_argument("name", nargs="?", default="latest")
     one.add_argument("--checksums", action="store_true")
     one.set_defaults(run=verify)
+    one = verbs.add_parser("fetch")
+    one.add_argument("name")
+    one.add_argument("directory")
+    one.set_defaults(run=fetch)
     arguments = parser.parse_args()
     os.umask(0o077)
     try:

@@ -70,15 +70,18 @@ class Progress:
 
 def run(command, check=True, stdin=None, environment=None, timeout=None):
     """The finished command; one that fails says what it said."""
-    done = subprocess.run(
-        command,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=timeout,
-        env=dict(os.environ, LC_ALL="C", **(environment or {})),
-    )
+    try:
+        done = subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            env=dict(os.environ, LC_ALL="C", **(environment or {})),
+        )
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{shown(command)} did not end within {timeout} s") from None
     if check and done.returncode:
         raise Failure(f"{shown(command)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-2000:]}")
     return done
