@@ -5,7 +5,7 @@
 import copy
 
 import pytest
-from ansible_collections.selfhosting.lago.plugins.action import claims, services, waves
+from ansible_collections.selfhosting.lago.plugins.action import claims, removal, services, waves
 from virtual_host import PRODUCTS, VirtualHost, merged
 
 MAIN, DEPS = "lago.example.com", "lago.example.com-deps"
@@ -263,19 +263,34 @@ def test_a_start_warns_of_nothing(verb, shared):
     assert "warnings" not in verb(deps(server=shared), "restart")[0]
 
 
-def test_an_instance_that_is_switched_off_says_where_its_data_is(verb, shared, monkeypatch):
-    said = []
-    monkeypatch.setattr(services.display, "display", said.append)
-    result, (call,) = verb(deps({"valkey_enabled": False}, shared), "remove")
+@pytest.fixture
+def remove(monkeypatch):
+    def run(host, inventory=(MAIN, DEPS)):
+        action = host.action(removal, {"products": list(PRODUCTS), "server": host.server})
+        calls = []
+
+        def execute(module_name, module_args, task_vars):
+            calls.append(module_args)
+            found = {kind: module_args.get(kind, []) for kind in removal.NOTHING}
+            return {**found, "units": {unit: {"action": "remove", "reasons": []} for unit in found["units"]}}
+
+        monkeypatch.setattr(action, "_execute_module", execute)
+        return action.run(None, {**host.variables, "groups": {"all": list(inventory)}, "hostvars": {}}), calls
+
+    return run
+
+
+def test_an_instance_that_is_switched_off_says_where_its_data_is(remove, shared):
+    result, (_announced, call) = remove(deps({"valkey_enabled": False}, shared))
     assert "mash-lago-valkey.service" in call["units"]
-    assert said == [f"{DEPS}: mash-lago-valkey is switched off and removed; its data stays in /mash/lago-valkey/data"]
+    assert [line for line in result["kept"] if line.endswith(": /mash/lago-valkey/data")]
     assert "mash-lago-api.service of lago.example.com" in result["warnings"][0]
 
 
-def test_what_another_host_brought_up_is_not_removed(verb, shared):
+def test_what_another_host_brought_up_is_not_removed(remove, shared):
     """A supplementary host without prefixes: its Lago is switched off and has the name of the main host's."""
     host = deps({"valkey_enabled": False, "mash_playbook_service_identifier_prefix": "mash-"}, shared)
-    result, calls = verb(host, "remove")
+    result, calls = remove(host)
     assert (result["changed"], calls) == (False, [])
     # A host that the inventory no longer has is this one under an earlier name.
-    assert len(verb(host, "remove", inventory=[DEPS])[1]) == 1
+    assert len(remove(host, inventory=[DEPS])[1]) == 2
