@@ -51,8 +51,11 @@ def test_what_is_switched_off_goes_and_its_data_stays(remove):
     assert "mash-lago-migrate.service" in done["units"]
     assert not [unit for unit in done["units"] if "lago" not in unit]
     assert "docker.io/getlago/api:v1.52.1" in done["images"]
-    # Traefik would go on answering for it.
-    assert done["files"] == ["/mash/traefik/config/dynamic/mash-lago.yml"]
+    # Traefik would go on answering for it. Its keys themselves stay, and with them what a later run compares.
+    assert done["files"] == [
+        "/mash/selfhosting-lago/records/mash-lago-keys.json",
+        "/mash/traefik/config/dynamic/mash-lago.yml",
+    ]
     assert "data" not in done
     assert "Lago's keys: /mash/lago/api/env" in result["kept"]
 
