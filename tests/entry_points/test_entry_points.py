@@ -204,14 +204,16 @@ def asked_of(calls):
 TRAEFIK = ("mash-container-socket-proxy", "mash-traefik")
 LAGO = ("mash-lago-api", "mash-lago-api-clock", "mash-lago-api-worker", "mash-lago-front", "mash-lago-pdf")
 EACH = [("converge", *TRAEFIK), ("converge", "mash-postgres"), ("converge", "mash-valkey"), ("converge", *LAGO)]
-ALL = tuple(sorted([*TRAEFIK, "mash-postgres", "mash-valkey", *LAGO]))
+BACKUP = ("mash-backup", "mash-backup-verify")
+EVERY = [*EACH, ("converge", *BACKUP)]
+ALL = tuple(sorted([*TRAEFIK, "mash-postgres", "mash-valkey", *LAGO, *BACKUP]))
 
 
 @pytest.mark.parametrize(
     ("tags", "further", "expected"),
     [
-        ("install-all", (), EACH),
-        ("setup-all,start-all", (), [*EACH, ("converge", *ALL)]),
+        ("install-all", (), EVERY),
+        ("setup-all,start-all", (), [*EVERY, ("converge", *ALL)]),
         ("install-lago", (), EACH),
         ("setup-valkey", (), EACH[2:3]),
         ("install-postgres,start-group", ("-egroup=postgres",), [EACH[1], ("converge", "mash-postgres")]),
