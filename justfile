@@ -94,6 +94,11 @@ backup *arguments: _inventory
 verify-backup *arguments: _inventory
     {{ playbook }}verify_backup.yml "${@/#--checksums/-echecksums=true}"
 
+# Put a backup in the place of what is there: restore 3f2a91c0, or restore latest. Asks for the host's name
+[group("backup")]
+restore backup *arguments: _inventory
+    shift; {{ playbook }}restore.yml --extra-vars={{ quote("restored=" + backup) }} "$@"
+
 # Show the backups and which of them passed their trial
 [group("backup")]
 backups *arguments: _inventory

@@ -9,6 +9,7 @@ import sys
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.selfhosting.lago.plugins.plugin_utils import confirmation
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
 
 display = Display()
@@ -25,6 +26,10 @@ class ActionModule(ActionBase):
                 "program": {"type": "str", "required": True},
                 "server": {"type": "dict", "required": True},
                 "changes": {"type": "bool", "default": True},
+                "request": {"type": "dict"},
+                "request_path": {"type": "path"},
+                "confirm": {"type": "str"},
+                "confirmed_by": {"type": "str"},
             }
         )
         host = task_vars["inventory_hostname"]
@@ -40,22 +45,32 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"{host}: {unit} is not installed yet. Type: just install-service {product.name} -l {host}"
             )
+        self._host, self._unit, self._task_vars = host, unit, task_vars
+        lines = []
+        if arguments["confirmed_by"]:
+            # A program that replaces something first says what; that changes nothing.
+            lines = self.follow({**arguments["request"], "plan": True}, arguments["request_path"])
         if self._task.check_mode:
             display.display(f"{host}: would run {unit}")
-            return {**result, "changed": arguments["changes"], "lines": []}
-        lines = self.follow(host, unit, task_vars)
+            return {**result, "changed": arguments["changes"], "lines": lines}
+        if arguments["confirmed_by"]:
+            confirmation.require(host, arguments["confirm"], arguments["confirmed_by"])
+        lines = self.follow(arguments["request"], arguments["request_path"])
         return {**result, "changed": arguments["changes"], "lines": lines}
 
-    def follow(self, host: str, unit: str, task_vars: dict) -> list[str]:
+    def follow(self, request: dict | None = None, request_path: str | None = None) -> list[str]:
         """To the end; progress is for people at a terminal only."""
+        host, unit = self._host, self._unit
         watched = sys.stdout.isatty()
         spoken: list[str] = []
         answer: dict = {"running": True, "cursor": None}
         while answer["running"]:
-            asked = {"unit": unit, **({"cursor": answer["cursor"]} if answer["cursor"] else {})}
-            answer = self._execute_module(
-                module_name="selfhosting.lago.server_program", module_args=asked, task_vars=task_vars
-            )
+            asked: dict = {"unit": unit}
+            if answer["cursor"]:
+                asked["cursor"] = answer["cursor"]
+            elif request is not None:
+                asked.update(request=request, request_path=request_path)
+            answer = self._module(asked)
             if answer.get("failed"):
                 raise AnsibleActionFail(answer.get("msg") or f"{unit} cannot be followed", result=answer)
             for line in answer["lines"]:
@@ -67,3 +82,13 @@ class ActionModule(ActionBase):
             said = "\n".join(spoken[-20:]) or f"See: journalctl --unit={unit}"
             raise AnsibleActionFail(f"{host}: {unit} failed ({answer['result']}):\n{said}")
         return spoken
+
+    def _module(self, arguments: dict) -> dict:
+        # Modules skip themselves in check mode; what is started here has been asked to change nothing then.
+        checking, self._task.check_mode = self._task.check_mode, False
+        try:
+            return self._execute_module(
+                module_name="selfhosting.lago.server_program", module_args=arguments, task_vars=self._task_vars
+            )
+        finally:
+            self._task.check_mode = checking

@@ -10,7 +10,7 @@ module: program
 short_description: Run a program of a product to its end, and show what it says
 description:
   - Starts the unit of an entry in the product's C(programs). How far it is, it says at a terminal only.
-  - In check mode nothing is started.
+  - In check mode nothing is started, but a program that is asked what it would do (C(confirmed_by)).
 options:
   product:
     description: Name of the role whose C(product.yml) is read.
@@ -28,6 +28,20 @@ options:
     description: Whether it changes anything.
     type: bool
     default: true
+  request:
+    description: What the program is asked for; it reads that as JSON from C(request_path).
+    type: dict
+  request_path:
+    description: File on the server for the request.
+    type: path
+  confirmed_by:
+    description: >-
+      A question. The program first runs with C(plan=true) added to its request, to say what it would do; then the
+      host's name has to be given as an answer.
+    type: str
+  confirm:
+    description: The answer, given beforehand (C(-e confirm=HOST)).
+    type: str
 author: The selfhosting.lago authors
 """
 
@@ -37,6 +51,16 @@ EXAMPLES = r"""
     product: backup
     program: mash-backup
     server: "{{ selfhosting_server }}"
+
+# To be used from other tasks and actions as well. What the request may hold says
+# roles/backup/files/program/restore.py.
+- name: Restore a backup
+  selfhosting.lago.program:
+    product: backup
+    program: "{{ backup_identifier }}-restore"
+    server: "{{ selfhosting_server }}"
+    request: {backup: 3f2a91c0, parts: [postgres, valkey, storage], start: false}
+    request_path: "{{ backup_data_path }}/request.json"
 """
 
 RETURN = r"""

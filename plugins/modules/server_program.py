@@ -18,6 +18,12 @@ options:
   cursor:
     description: Where in the journal the call before ended. Without it the unit is started.
     type: str
+  request:
+    description: What the program is asked for, written to C(request_path) as JSON before the unit is started.
+    type: dict
+  request_path:
+    description: File that the program reads that from. A unit that runs already with another request is an error.
+    type: path
   patience:
     description: Seconds to wait for the end before returning.
     type: int
@@ -53,6 +59,7 @@ cursor:
 """
 
 import json
+import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -93,19 +100,41 @@ def said(unit, cursor):
     return lines, cursor
 
 
+def ask(unit, path, request):
+    """Not of a program that is busy with something else."""
+    text = json.dumps(request, sort_keys=True)
+    try:
+        with open(path, encoding="utf-8") as file:
+            before = file.read()
+    except FileNotFoundError:
+        before = ""
+    if text == before:
+        return
+    if state(unit)[0]:
+        raise EngineError(f"{unit} is at work on another request. Wait for its end: journalctl -fu {unit}")
+    with open(os.open(f"{path}.new", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(f"{path}.new", path)
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
             "unit": {"type": "str", "required": True},
             "cursor": {"type": "str"},
+            "request": {"type": "dict"},
+            "request_path": {"type": "path"},
             "patience": {"type": "int", "default": 5},
         },
+        required_together=[["request", "request_path"]],
         supports_check_mode=False,
     )
     unit, cursor = module.params["unit"], module.params["cursor"]
     try:
         if not cursor:
             cursor = end_of_journal()
+            if module.params["request_path"]:
+                ask(unit, module.params["request_path"], module.params["request"])
             run(["systemctl", "start", "--no-block", "--", unit])
         deadline = time.monotonic() + module.params["patience"]
         running, result = state(unit)

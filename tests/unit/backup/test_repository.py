@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import repository
-from shell import Failure
+from shell import Failure, started
 
 CONFIGURATION = {
     "repository": "/repository",
@@ -133,6 +133,24 @@ def test_what_restic_finds_counts_as_well(restic, stored):
     assert restic({"check": (1, "", "pack abc is missing")}, repository=str(stored))[0].damaged() == [
         "pack abc is missing"
     ]
-    place, asked = restic({"check": (1, "", "pack abc is broken")}, repository="s3:https://host/bucket")
+
+
+def test_elsewhere_restic_reads_all_of_it(restic, monkeypatch):
+    place, _asked = restic({"stats": (0, '{"total_size": 5}', "")}, repository="s3:https://host/bucket")
+    asked = []
+
+    def fail(_progress, _counter, *arguments):
+        asked.append(arguments)
+        raise Failure("pack abc is broken")
+
+    monkeypatch.setattr(place, "_long", fail)
     assert place.damaged() == ["pack abc is broken"]
-    assert "--read-data" in asked[0][0]
+    assert asked == [("check", "--read-data")]
+
+
+def test_how_far_a_command_is_says_the_kernel():
+    with open("/dev/null", "wb") as nothing, started(["sh", "-c", "cat"], stdin=-1, stdout=nothing) as process:
+        before = repository.transferred(process.pid, "rchar")
+        assert before > 0
+        process.stdin.close()
+    assert repository.transferred(process.pid, "rchar") == 0

@@ -39,7 +39,7 @@ def test_a_full_disk_is_noticed():
 def test_a_file_becomes_input(tmp_path):
     (tmp_path / "file").write_bytes(b"x" * 3_000_000)
     progress = Progress("x")
-    feed(["sh", "-c", 'test "$(wc -c)" = 3000000'], tmp_path / "file", progress)
+    feed(["sh", "-c", 'test "$(cat | wc -c)" = 3000000'], tmp_path / "file", progress)
     assert progress.done == 3_000_000
     with pytest.raises(Failure, match="it broke"):
         feed(["sh", "-c", "echo it broke >&2; exit 1"], tmp_path / "file", Progress("x"))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Backups of one server: make, try, list, fetch. Run by the units of this name; see docs/operations.md."""
+"""Backups of one server: make, try, list, fetch, restore. Run by the units of this name; see docs/operations.md."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import manifest
 import trial
 from report import Results
 from repository import Repository
+from restore import Restore
 from shell import Failure, fail, say
 
 CONFIGURATION = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "backup.json")
@@ -61,6 +62,10 @@ def tried(configuration, repository, snapshot):
         backup.clear(work)
 
 
+def restore(configuration, repository, _arguments):
+    Restore(configuration, repository).run()
+
+
 def fetch(_configuration, repository, arguments):
     directory = arguments.directory
     if os.path.isdir(directory) and os.listdir(directory):
@@ -92,6 +97,7 @@ def main():
     one.add_argument("name", nargs="?", default="latest")
     one.add_argument("--checksums", action="store_true")
     one.set_defaults(run=verify)
+    verbs.add_parser("restore").set_defaults(run=restore)
     one = verbs.add_parser("fetch")
     one.add_argument("name")
     one.add_argument("directory")

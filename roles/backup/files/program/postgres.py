@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 
 from shell import Failure, Progress, feed, run, stream
@@ -42,7 +43,13 @@ SELECT json_build_object(
     (SELECT json_agg(DISTINCT pg_get_userbyid(extowner)) FROM pg_extension WHERE extname <> 'plpgsql'))
   FROM pg_database WHERE datname = current_database()
 """
-DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
+# What a restore works on, and what it keeps of before, carries this as a comment, and is no part of a backup.
+MARK = "selfhosting.lago: "
+OURS = f"starts_with(coalesce(shobj_description(oid, 'pg_database'), ''), '{MARK}')"
+DATABASES = f"SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND NOT {OURS} ORDER BY 1"
+SIZE = f"SELECT sum(pg_database_size(oid)) FROM pg_database WHERE NOT {OURS}"
+NAME = r'(?:"(?:[^"]|"")*"|[^" ;]+)'
+ABOUT_ROLE = re.compile(rf"(?:(?:CREATE|ALTER) ROLE|GRANT {NAME} TO) (?P<role>{NAME})")
 END = "--end-of-answer--"
 
 
@@ -105,7 +112,7 @@ class Server:
         return self.ask(DATABASES)
 
     def size(self):
-        return int(self.ask("SELECT sum(pg_database_size(datname)) FROM pg_database")[0])
+        return int(self.ask(SIZE)[0])
 
     def dump(self, database, path):
         """Whole, in custom format, uncompressed: the repository compresses, and stores once what did not change."""
@@ -116,7 +123,7 @@ class Server:
             snapshot = session.ask("SELECT pg_export_snapshot()")[0]
             options = ["--format=custom", "--compress=0", f"--snapshot={snapshot}", f"--dbname={database}"]
             stream(self.program("pg_dump", *options), path, Progress(f"Dumping database {database}", size))
-            return {**describe(session.ask), "properties": json.loads(session.ask(PROPERTIES)[0])}
+            return {**describe(session.ask), "bytes": size, "properties": json.loads(session.ask(PROPERTIES)[0])}
         finally:
             session.close()
 
@@ -127,16 +134,14 @@ class Server:
         return describe(lambda sql: self.ask(sql, database))
 
     def restore_globals(self, path):
-        """Roles and their passwords; of a role that is there, what it may do is set again."""
+        """The roles that are missing, with their passwords; one that is there stays as it is."""
         with open(path, encoding="utf-8") as file:
             text = file.read()
-        kept = [line for line in text.splitlines() if not line.startswith(f"CREATE ROLE {self.user};")]
-        run(
-            ["docker", "exec", "--interactive", self.container, *without_stop(psql(self.user, MAINTENANCE))],
-            stdin="\n".join(kept) + "\n",
-        )
+        missing = missing_roles(text, self.ask("SELECT quote_ident(rolname) FROM pg_roles"))
+        if missing:
+            self.ask(missing)
 
-    def restore(self, database, properties, path):
+    def restore(self, database, properties, path, shown=None):
         """Into a database that is made anew in place of one that is there; the first error ends it."""
         name, owner = identifier(database), properties["owner"]
         self.ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -151,7 +156,7 @@ class Server:
         # Nobody can give an extension to another owner later, and Lago's migrations need to own theirs.
         if owner in (properties["extension_owners"] or []):
             options.append(f"--role={owner}")
-        progress = Progress(f"Restoring database {database}", os.path.getsize(path))
+        progress = Progress(f"Restoring database {shown or database}", os.path.getsize(path))
         feed(self.program("pg_restore", *options), path, progress)
 
 
@@ -163,8 +168,10 @@ def literal(text):
     return "'" + text.replace("'", "''") + "'"
 
 
-def without_stop(command):
-    return [word for word in command if "ON_ERROR_STOP" not in word]
+def missing_roles(text, there):
+    """Of what pg_dumpall wrote, the lines about roles that are not there."""
+    found = ((ABOUT_ROLE.match(line), line) for line in text.splitlines())
+    return "\n".join(line for match, line in found if match and match["role"] not in there)
 
 
 def describe(ask):

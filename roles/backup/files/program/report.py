@@ -16,6 +16,8 @@ def write(path, text, mode=0o644):
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     os.chmod(temporary, mode)
     os.replace(temporary, path)
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from shell import Failure, Progress, run, sha256
+import manifest
+from shell import PATIENCE, Failure, Progress, run, sha256, started, watched
 
 MISSING = "Is there a repository at the following location?"
 
@@ -45,23 +47,30 @@ class Repository:
         else:
             self.restic("unlock")
 
-    def snapshots(self):
-        """Oldest first."""
-        done = self.restic(
-            "snapshots", "--json", "--no-lock", f"--tag={self._tag}", f"--host={self._host}", check=False
-        )
+    def _long(self, progress, counter, *arguments):
+        """One that takes long; how far it is says the kernel, which counts what it reads and writes."""
+        command = ["restic", *self._options, *arguments]
+        with started(command, self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+            watched(process, progress, lambda: transferred(process.pid, counter))
+
+    def snapshots(self, host=None):
+        """Those of this host, or of another one, or with an empty name of all; oldest first."""
+        whose = [f"--host={self._host if host is None else host}"] if host != "" else []
+        done = self.restic("snapshots", "--json", "--no-lock", f"--tag={self._tag}", *whose, check=False)
         if done.returncode and MISSING in done.stderr:
             return []
         if done.returncode:
             raise Failure(f"The repository {self.location} cannot be read: {done.stderr.strip()[-1000:]}")
         return sorted(json.loads(done.stdout) or [], key=lambda one: one["time"])
 
-    def find(self, name):
-        found = self.snapshots()
+    def find(self, name, host=None):
+        """By its name, of whatever host; the latest is the latest of one."""
+        found = self.snapshots(host)
         if name == "latest":
             matching = found[-1:]
         else:
-            matching = [one for one in found if len(name) >= 8 and one["id"].startswith(name)]
+            named = [one for one in found if len(name) >= 8 and one["id"].startswith(name)]
+            matching = named or [one for one in self.snapshots("") if len(name) >= 8 and one["id"].startswith(name)]
         if len(matching) != 1:
             known = ", ".join(one["short_id"] for one in found) or "none"
             raise Failure(f"There is no backup {name}. There are: {known}")
@@ -69,10 +78,19 @@ class Repository:
 
     def store(self, directory):
         """A backup is in the list when all of it is in the repository, and not before."""
-        command = ["restic", *self._options, "backup", "--json", "--quiet", "--ignore-ctime"]
+        command = ["restic", *self._options, "backup", "--json", "--ignore-ctime"]
         command += [f"--tag={self._tag}", f"--host={self._host}", "."]
-        done = run(["env", f"--chdir={directory}", *command], environment=self._environment)
-        return json.loads(done.stdout.splitlines()[-1])["snapshot_id"]
+        environment = {**self._environment, "RESTIC_PROGRESS_FPS": str(1 / PATIENCE)}
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True, "cwd": directory}
+        progress, snapshot = Progress("Storing"), None
+        with started(command, environment, **pipes) as process:
+            for message in map(json.loads, process.stdout):
+                if message["message_type"] == "status" and message.get("total_bytes"):
+                    progress.total = message["total_bytes"]
+                    progress.at(message.get("bytes_done", 0))
+                elif message["message_type"] == "summary":
+                    snapshot = message["snapshot_id"]
+        return snapshot
 
     def forget(self, keep):
         # All of the last day: a new backup must not push out the one of the same day that has passed its trial.
@@ -81,19 +99,36 @@ class Repository:
         self.restic("forget", "--quiet", *scope, *rules, "--prune")
 
     def fetch(self, snapshot, directory):
-        self.restic("restore", snapshot["id"], f"--target={directory}")
+        progress = Progress("Fetching", self.size(snapshot))
+        self._long(progress, "wchar", "restore", snapshot["id"], f"--target={directory}")
+
+    def size(self, snapshot):
+        """Of its files, in bytes."""
+        done = self.restic("stats", "--json", "--no-lock", "--mode=restore-size", snapshot["id"])
+        return json.loads(done.stdout)["total_size"]
+
+    def manifest_of(self, snapshot):
+        """Without fetching all of it."""
+        return json.loads(self.restic("dump", "--no-lock", snapshot["id"], f"/{manifest.NAME}").stdout)
 
     def damaged(self):
         """What is wrong with the stored bytes: one text each."""
         if not self.directory:
-            done = self.restic("check", "--read-data", check=False)
-            return [] if done.returncode == 0 else [done.stderr.strip()[-2000:]]
+            return self._damaged_elsewhere()
         found = self._misnamed()
         if not found:
             done = self.restic("check", "--no-lock", check=False)
             if done.returncode:
                 found.append(done.stderr.strip()[-2000:])
         return found
+
+    def _damaged_elsewhere(self):
+        total = json.loads(self.restic("stats", "--json", "--no-lock", "--mode=raw-data").stdout)["total_size"]
+        try:
+            self._long(Progress("Reading the repository", total), "rchar", "check", "--read-data")
+        except Failure as failure:
+            return [str(failure)]
+        return []
 
     def _misnamed(self):
         """Every file is named by the checksum of its content, but the configuration, which restic itself checks."""
@@ -109,3 +144,13 @@ class Repository:
             for path, found in zip(paths, sums)
             if found != os.path.basename(path)
         ]
+
+
+def transferred(process, counter):
+    """Bytes that a process has read (rchar) or written (wchar), from the network as well."""
+    try:
+        with open(f"/proc/{process}/io", encoding="utf-8") as file:
+            return int(dict(line.split(": ") for line in file)[counter])
+    except (OSError, ValueError):
+        # It has ended.
+        return 0

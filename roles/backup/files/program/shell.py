@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
 CHUNK = 1024 * 1024
@@ -62,10 +64,16 @@ class Progress:
         return text
 
     def add(self, count):
-        self.done += count
+        self.at(self.done + count)
         if self._clock() - self._last >= PATIENCE:
             self._last = self._clock()
-            debug(self.line())
+            self.tell()
+
+    def at(self, count):
+        self.done = count
+
+    def tell(self):
+        debug(self.line())
 
 
 def run(command, check=True, stdin=None, environment=None, timeout=None):
@@ -92,57 +100,54 @@ def shown(command):
     return " ".join(command[:6])
 
 
+@contextlib.contextmanager
+def started(command, environment=None, **pipes):
+    """A command while it runs. After the block it has ended well; otherwise what it said is the failure."""
+    # A file, no pipe: one that says a lot does not stand still because nobody reads it.
+    with tempfile.TemporaryFile() as said:
+        environment = dict(os.environ, LC_ALL="C", **(environment or {}))
+        with subprocess.Popen(command, stderr=said, env=environment, **pipes) as process:
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            said.seek(0)
+            text = said.read().decode(errors="replace").strip()
+            raise Failure(f"{shown(command)} ended with {process.returncode}: {text[-2000:]}")
+
+
 def stream(command, path, progress, environment=None):
     """The output of a command as a file, written here: a full disk is an error, and no pipe that breaks elsewhere."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(os.environ, LC_ALL="C", **(environment or {})),
-    )
-    try:
-        with open(path, "wb") as file:
-            for chunk in iter(lambda: process.stdout.read(CHUNK), b""):
-                file.write(chunk)
-                progress.add(len(chunk))
-            file.flush()
-            os.fsync(file.fileno())
-        said = process.stderr.read().decode(errors="replace").strip()
-        if process.wait():
-            raise Failure(f"{shown(command)} ended with {process.returncode}: {said[-2000:]}")
-    except OSError as error:
-        raise Failure(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        process.stdout.close()
-        process.stderr.close()
+    with started(command, environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        try:
+            with open(path, "wb") as file:
+                for chunk in iter(lambda: process.stdout.read(CHUNK), b""):
+                    file.write(chunk)
+                    progress.add(len(chunk))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise Failure(f"{path} cannot be written: {error.strerror}") from error
+
+
+def watched(process, progress, reached):
+    """Until a command has ended; `reached` says how far it is."""
+    while True:
+        try:
+            return process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            progress.at(reached())
+            progress.tell()
 
 
 def feed(command, path, progress, environment=None):
     """A command that reads a file as its input."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=dict(os.environ, LC_ALL="C", **(environment or {})),
-    )
-    try:
-        with open(path, "rb") as file:
-            for chunk in iter(lambda: file.read(CHUNK), b""):
-                process.stdin.write(chunk)
-                progress.add(len(chunk))
-        process.stdin.close()
-    except BrokenPipeError:
-        # It has ended; what it said follows.
-        pass
-    said = process.stderr.read().decode(errors="replace").strip()
-    process.stderr.close()
-    if process.wait():
-        raise Failure(f"{shown(command)} ended with {process.returncode}: {said[-2000:]}")
+    with open(path, "rb") as file, started(command, environment, stdin=file, stdout=subprocess.DEVNULL) as process:
+        # The command reads through the same position.
+        watched(process, progress, lambda: os.lseek(file.fileno(), 0, os.SEEK_CUR))
+        progress.at(os.lseek(file.fileno(), 0, os.SEEK_CUR))
 
 
 def sha256(path, progress=None):

@@ -37,6 +37,11 @@ class Valkey:
     def version(self):
         return self.info("redis_version", "server")
 
+    def count(self):
+        """Of all its databases."""
+        text = run(self.cli("INFO", "keyspace"), environment=self._environment).stdout
+        return sum(map(int, re.findall(r"keys=(\d+)", text)))
+
     def dump(self, path):
         command = self.cli("--rdb", "-")
         stream(command, path, Progress("Copying Valkey's data"), self._environment)
