@@ -13,12 +13,10 @@ from pathlib import Path
 
 import pytest
 from verify import inside, plays
+from verify.backups import DATA, backups, ended, leftovers, said, start
 from verify.outside import new_event
-from verify.waiting import eventually
 
-ROWS = int(os.environ.get("BACKUP_TEST_ROWS", "20000"))
-DATA = "/mash/backup/data"
-PROGRAM = "python3 -I -B /mash/backup/program"
+ROWS = int(os.environ.get("BACKUP_TEST_ROWS", "100000"))
 METRICS = "/var/lib/prometheus/node-exporter"
 FILE = "/mash/lago/data/ab/cd/invoice-of-test"
 # Each after what `Retry-After` says.
@@ -31,28 +29,11 @@ SELECT gen_random_uuid(), (SELECT id FROM organizations LIMIT 1), 'many-' || n, 
        jsonb_build_object('value', n), now(), now(), now()
   FROM generate_series(1, {ROWS}) AS n
 """
+# The repository's password, as restic reads it.
+ENVIRONMENT = (
+    'python3 -c \'import json; print("RESTIC_PASSWORD=" + json.load(open("/mash/backup/backup.json"))["password"])\''
+)
 DAMAGE = (Path(__file__).parent / "damage.py").read_text()
-
-
-def backups(host) -> list[str]:
-    """One line each: name, time, whether it is good."""
-    lines = host.check_output(f"{PROGRAM} list").splitlines()
-    return [line for line in lines if "no backup" not in line]
-
-
-def start(host, unit: str):
-    return host.run(f"systemctl start {unit}")
-
-
-def said(host, unit: str) -> str:
-    return host.check_output(f"journalctl --sync; journalctl --identifier={unit} --lines=40 --output=cat --quiet")
-
-
-def leftovers(host) -> str:
-    return host.check_output(
-        f"ls {DATA}/work/set {DATA}/work/trial 2>/dev/null; docker ps --all --quiet --filter name=trial; "
-        "docker network ls --quiet --filter name=trial"
-    )
 
 
 class Sender:
@@ -182,7 +163,7 @@ def test_a_killed_dump_leaves_no_backup(host):
     before = backups(host)
     host.check_output("systemctl start --no-block mash-backup.service")
     host.check_output("until pkill -KILL -x pg_dump; do sleep 0.02; done")
-    eventually(lambda: inside.properties(host, "mash-backup.service", "ActiveState")["ActiveState"] == "failed")
+    ended(host, "mash-backup.service")
     assert "pg_dump" in said(host, "mash-backup")
     assert backups(host) == before
     assert leftovers(host) == ""
@@ -202,7 +183,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_dump(host, small_disk):
     host.check_output("until pkill -STOP -x pg_dump; do sleep 0.02; done")
     host.run(f"dd if=/dev/zero of={DATA}/work/filler bs=1M")
     host.check_output("pkill -CONT -x pg_dump")
-    eventually(lambda: inside.properties(host, "mash-backup.service", "ActiveState")["ActiveState"] == "failed")
+    ended(host, "mash-backup.service")
     assert "No space left on device" in said(host, "mash-backup")
     assert backups(host) == before
 
@@ -226,40 +207,76 @@ def test_keys_that_do_not_belong_to_the_data(host):
     assert leftovers(host) == ""
 
 
-def test_over_sftp(host, server):
+@pytest.fixture
+def over_sftp(host):
     """To the same server, as another one."""
     host.check_output("test -e /root/key || ssh-keygen -q -t ed25519 -N '' -f /root/key")
     host.check_output("cat /root/key.pub >> /root/.ssh/authorized_keys")
-    done = plays.attempt(
-        server.name,
-        "--tags=install-backup",
-        backup_repository="sftp:root@127.0.0.1:/srv/backup",
-        backup_ssh_private_key=host.file("/root/key").content_string,
-        backup_ssh_known_hosts=host.check_output("sed 's/^/127.0.0.1 /' /etc/ssh/ssh_host_ed25519_key.pub"),
+    return {
+        "backup_repository": "sftp:root@127.0.0.1:/srv/backup",
+        "backup_ssh_private_key": host.file("/root/key").content_string,
+        "backup_ssh_known_hosts": host.check_output("sed 's/^/127.0.0.1 /' /etc/ssh/ssh_host_ed25519_key.pub"),
+    }
+
+
+@pytest.fixture
+def over_s3(host):
+    """rclone serves a directory as S3."""
+    host.check_output("mkdir -p /srv/s3/lago")
+    host.check_output(
+        "docker run --detach --name s3 --network=host --volume=/srv/s3:/data docker.io/rclone/rclone:1.75.2 "
+        "serve s3 --addr=127.0.0.1:9000 --auth-key=reader,secret-of-the-bucket /data"
     )
+    yield {
+        "backup_repository": "s3:http://127.0.0.1:9000/lago",
+        "backup_repository_environment": {
+            "AWS_ACCESS_KEY_ID": "reader",
+            "AWS_SECRET_ACCESS_KEY": "secret-of-the-bucket",
+        },
+    }
+    host.check_output("docker rm --force s3")
+
+
+@pytest.mark.parametrize(("place", "path"), [("over_sftp", "/srv/backup"), ("over_s3", "/srv/s3/lago")])
+def test_to_another_place(host, server, play, request, place, path):
+    """Stored there, read from there, damaged there, and restored on trial from there."""
+    done = plays.attempt(server.name, "--tags=install-backup", **request.getfixturevalue(place))
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "secret-of-the-bucket" not in done.stdout + done.stderr
     assert start(host, "mash-backup.service").rc == 0, said(host, "mash-backup")
-    assert start(host, "mash-backup-checksums.service").rc == 0, said(host, "mash-backup-checksums")
-    assert host.file("/srv/backup/config").exists
+    assert host.file(f"{path}/config").exists
+    assert len(backups(host)) == 1
+    assert start(host, "mash-backup-verify.service").rc == 0, said(host, "mash-backup-verify")
+    assert backups(host)[0].endswith("good")
+    largest = host.check_output(f"find {path}/data -type f -printf '%s %p\n' | sort -n | tail -1").split()[1]
+    host.check_output("chmod u+w %s && printf x | dd of=%s bs=1 seek=100 conv=notrunc", largest, largest)
+    assert start(host, "mash-backup-checksums.service").rc != 0
+    assert "is BAD" in said(host, "mash-backup-checksums")
+    play("--tags=install-backup")
 
 
-def restore_by_hand() -> str:
-    """The lines of the page for administrators, without those for the controller."""
-    page = (plays.REPOSITORY / "docs" / "operations.md").read_text().partition("### Restore by hand")[2]
-    return page.partition("```sh\n")[2].partition("```")[0]
-
-
-def test_restored_by_hand_as_the_page_says(host, site, play):
-    """Events are deleted and a file is lost; then somebody types the lines of docs/operations.md."""
+def test_days_weeks_and_months(host):
+    """Backups as if they had been made on all these days: one for each of 7 days, 4 weeks and 12 months stays."""
+    host.check_output(f"mv {DATA}/repository {DATA}/before")
+    restic = f"env $({ENVIRONMENT}) restic --repo {DATA}/repository"
+    host.check_output(f"{restic} init && mkdir -p /tmp/set && echo x > /tmp/set/file")
+    ages = [*range(1, 10), 15, 22, 29, 36, *range(60, 420, 30)]
+    made = dict(
+        zip(ages, host.check_output(f'for n in {numbers(ages)}; do date --date="$n days ago" +%F; done').split())
+    )
+    host.check_output(
+        f"cd /tmp/set && for day in {' '.join(made.values())}; do "
+        f'{restic} backup --quiet --tag=mash-backup --host=backup --time="$day 02:30:00" . || exit 1; done'
+    )
     assert start(host, "mash-backup.service").rc == 0, said(host, "mash-backup")
-    before = inside.sql(host, "SELECT count(*) FROM events")
-    assert int(before) > ROWS
-    inside.sql(host, "DELETE FROM events")
-    host.check_output("rm %s", FILE)
-    host.check_output(f"set -e\n{restore_by_hand()}")
-    play("--tags=start-all")
-    assert inside.sql(host, "SELECT count(*) FROM events") == before
-    assert host.file(FILE).exists
-    assert inside.all_active(host)
-    eventually(lambda: site.post_event().status == 200, seconds=180)
-    assert SECRET in host.check_output("docker exec mash-lago-api rails standin:secrets")
+    kept = [line.split()[1] for line in backups(host)]
+    host.check_output(f"rm -r {DATA}/repository && mv {DATA}/before {DATA}/repository")
+    # With today's these are 7 days.
+    assert [made[age] for age in range(6, 0, -1)] == kept[-7:-1]
+    assert len(kept) <= 7 + 4 + 12
+    assert len({day[:7] for day in kept}) == 12
+    assert made[390] not in kept
+
+
+def numbers(found) -> str:
+    return " ".join(map(str, found))

@@ -6,11 +6,12 @@ The tests build on each other: each begins where the one before it ended.
 """
 
 import pytest
-from verify import inside, plays
+from verify import backups, inside, plays
 from verify.waiting import eventually
 
 UNINSTALL = "playbooks/uninstall.yml"
 FRONT = "docker.io/getlago/front:v1.52.1"
+RECORD = "/mash/selfhosting-lago/records/backup-verified.json"
 FILE = "/mash/lago/data/ab/cd/invoice-of-test"
 DATA = ("/mash/lago/data", "/mash/lago/api/env", "/mash/postgres/data", "/mash/valkey/data", "/mash/traefik/ssl")
 
@@ -42,6 +43,7 @@ def stored():
 
 
 def test_a_stranger_and_some_data(host, site, stored):
+    assert backups.start(host, "mash-backup-verify.service").rc == 0, backups.said(host, "mash-backup-verify")
     host.check_output("docker run --detach --name stranger --network mash-lago --entrypoint sleep %s infinity", FRONT)
     host.check_output("install -D -o mash -g mash /etc/hostname %s", FILE)
     for _ in range(3):
@@ -94,7 +96,10 @@ def test_without_a_confirmation_nothing_goes(host, server):
 
 def test_data_is_not_deleted_without_a_good_backup(host, server):
     before = inside.invocations(host)
+    # As if the last trial had failed.
+    host.check_output("mv %s /tmp/record", RECORD)
     done = plays.attempt(server.name, playbook=UNINSTALL, confirm=server.name, delete_data=server.name)
+    host.check_output("mv /tmp/record %s", RECORD)
     assert done.returncode != 0
     assert "there is none that has passed its test" in done.stdout + done.stderr
     assert inside.invocations(host) == before
@@ -125,3 +130,20 @@ def test_installed_again_all_data_is_there(host, site, play, stored):
     # One more came after Lago was switched on again.
     assert int(inside.sql(host, "SELECT count(*) FROM events")) == int(stored["events"]) + 1
     assert eventually(lambda: site.post_event().status == 200)
+
+
+def test_a_lost_server_comes_back_from_its_backup(host, server, site, play):
+    """All data is deleted, and so is the rest; the repository was elsewhere."""
+    stored = backups.stored(host)
+    host.check_output(f"cp --archive {backups.DATA}/repository /srv/repository")
+    done = plays.attempt(server.name, playbook=UNINSTALL, confirm=server.name, delete_data=server.name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not [path for path in DATA if host.file(path).exists]
+    assert host.file(backups.DATA).exists
+    host.check_output("rm -rf /mash")
+    play(backup_repository="/srv/repository")
+    assert backups.SECRET not in host.run("docker exec mash-lago-api rails standin:secrets").stdout
+    assert backups.newest(host) == stored.name
+    done = plays.attempt(server.name, playbook="playbooks/restore.yml", restored="latest", confirm=server.name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    stored.assert_back(host, site)

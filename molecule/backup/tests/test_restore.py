@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Backups restored for good: on the same server, over a restore that was killed, and on a server that is empty.
+
+The tests build on each other: each begins where the one before it ended.
+"""
+
+import json
+import re
+
+import pytest
+from verify import backups, inside, plays
+from verify.backups import DATA, PROGRAM, content, ended, leftovers, made, said, start
+from verify.waiting import eventually
+
+RESTORE = "playbooks/restore.yml"
+UNIT = "mash-backup-restore.service"
+CONFIGURATION = "/mash/backup/backup.json"
+FILE = "/mash/lago/data/ab/cd/invoice-of-test"
+
+
+def restore(server, name, **variables):
+    return plays.attempt(server.name, playbook=RESTORE, restored=name, confirm=server.name, **variables)
+
+
+def output(done) -> str:
+    return " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.fixture(scope="module")
+def known():
+    """What one test learns for those after it."""
+    return {}
+
+
+@pytest.fixture
+def as_another(host):
+    """Make a backup as if this were another server; the configuration is as it was afterwards."""
+
+    def make(environment="", **changes):
+        configuration = json.loads(host.file("/tmp/backup.json").content_string)
+        configuration["lago"].update(changes.pop("lago", {}))
+        configuration.update(changes)
+        host.check_output("printf %%s %s > %s", json.dumps(configuration), CONFIGURATION)
+        host.check_output(f"sed --in-place '{environment}' /mash/lago/api/env")
+        assert start(host, "mash-backup.service").rc == 0
+        name = re.findall("Backup ([0-9a-f]{8})", said(host, "mash-backup"))[-1]
+        host.check_output(f"cp --archive /tmp/backup.json {CONFIGURATION}; cp --archive /tmp/env /mash/lago/api/env")
+        return name
+
+    host.check_output(f"cp --archive {CONFIGURATION} /tmp/backup.json; cp --archive /mash/lago/api/env /tmp/env")
+    return make
+
+
+def test_what_cannot_be_restored_here(host, server, as_another):
+    """A newer Lago, other keys, another host: said before anything is changed."""
+    before = inside.invocations(host)
+    newer = as_another(lago={"version": "v1.99.0"})
+    keys = as_another(environment="s/^ENCRYPTION_PRIMARY_KEY=.*/&x/")
+    elsewhere = as_another(host="other.example.com", environment="s/^SECRET_KEY_BASE=.*/&x/")
+    for name, texts in {
+        newer: ["It is of Lago v1.99.0, and v1.52.1 is installed here", "lago_version: v1.99.0"],
+        keys: ["Its keys are not those of this host: ENCRYPTION_PRIMARY_KEY."],
+        elsewhere: ["It is a backup of other.example.com, and this is", "of this host: SECRET_KEY_BASE."],
+    }.items():
+        done = restore(server, name)
+        assert done.returncode != 0
+        for text in ["nothing was changed", *texts]:
+            assert text in output(done)
+    assert inside.invocations(host) == before
+    assert leftovers(host) == ""
+    host.check_output(f"rm -r {DATA}/repository {DATA}/results.json")
+
+
+def test_a_backup_and_losses_after_it(host, site, known):
+    known["stored"] = backups.stored(host)
+    eventually(lambda: site.post_event().status == 200, seconds=180)
+    inside.sql(host, "DELETE FROM events WHERE transaction_id LIKE 'many-%'")
+    index = inside.sql(host, "SELECT indexname FROM pg_indexes WHERE tablename = 'events' AND indexname !~ 'pkey'")
+    inside.sql(host, f"DROP INDEX {index.split()[0]}; DELETE FROM payment_providers")
+    backups.valkey(host).ask("del", backups.QUEUE)
+    host.check_output("rm %s && touch /mash/lago/data/newer", FILE)
+    known["damaged"] = backups.content(host)
+    assert known["damaged"].keys() != known["stored"].rows.keys()
+
+
+def test_it_says_what_it_will_do_and_asks(host, server, play, known):
+    before = inside.invocations(host)
+    done = plays.attempt(server.name, playbook=RESTORE, restored=known["stored"].name)
+    assert done.returncode != 0
+    assert f"-e confirm={server.name}" in output(done)
+    assert "Will replace database lago" in output(done)
+    assert "1 events were accepted after this backup and are not in it" in output(done)
+    assert play("--check", playbook=RESTORE, restored="latest").tasks
+    assert inside.invocations(host) == before
+    assert content(host)["public.payment_providers"] == known["damaged"]["public.payment_providers"]
+
+
+@pytest.mark.parametrize("word", ["Fetching it", "Restoring Postgres beside"])
+def test_killed_before_anything_is_replaced_it_leaves_the_old_state(host, known, word):
+    before = inside.invocations(host)
+    killed(host, known["stored"].name, word)
+    assert inside.invocations(host) == before
+    found = content(host)
+    assert found["public.payment_providers"] == known["damaged"]["public.payment_providers"]
+    assert found.keys() == known["damaged"].keys()
+
+
+def killed(host, name, word):
+    """A restore that is killed as soon as it has said something."""
+    request = json.dumps({"backup": name})
+    host.check_output("printf %%s %s > %s/request.json", request, DATA)
+    cursor = host.check_output("journalctl --sync; journalctl --lines=0 --show-cursor --quiet").split("cursor: ")[1]
+    host.check_output(
+        f"systemctl start --no-block {UNIT}; until journalctl --after-cursor='{cursor}' --output=cat "
+        f"--identifier=mash-backup-restore | grep -q '{word}'; do sleep 0.1; done; systemctl kill --signal=KILL {UNIT}"
+    )
+    ended(host, UNIT)
+
+
+def test_no_room_for_it(host, server, known):
+    host.check_output(f"mkdir -p {DATA}/work && mount -t tmpfs -o size=1m,mode=0700 tmpfs {DATA}/work")
+    try:
+        done = restore(server, known["stored"].name)
+    finally:
+        host.check_output(f"umount {DATA}/work")
+    assert done.returncode != 0
+    assert "Nothing was changed. Make room" in output(done)
+    assert inside.all_active(host)
+
+
+def test_killed_twice_later_it_is_completed_by_the_next_call(host, server, site, known):
+    killed(host, known["stored"].name, "Stopping Lago")
+    other = restore(server, "abcdefgh")
+    assert f"Complete it first: just restore {known['stored'].name}" in output(other)
+    killed(host, known["stored"].name, "Putting Valkey")
+    done = restore(server, known["stored"].name)
+    assert done.returncode == 0, output(done)
+    for text in ("was interrupted", "each table as in the manifest", "is kept as database lago_replaced"):
+        assert text in output(done)
+    known["stored"].assert_back(host, site)
+    assert host.file("/mash/lago/data/newer").exists
+    assert "many-" not in inside.sql(host, "SELECT transaction_id FROM events", "lago_replaced")
+
+
+def test_the_next_backup_does_not_hold_what_was_replaced(host):
+    name = made(host)
+    host.check_output(f"rm -rf /root/fetched; {PROGRAM} fetch {name} /root/fetched")
+    manifest = json.loads(host.file("/root/fetched/manifest.json").content_string)
+    assert "lago" in manifest["postgres"]["databases"]
+    assert not [database for database in manifest["postgres"]["databases"] if "replaced" in database]
+    assert not [path for path in manifest["files"] if "replaced" in path]
