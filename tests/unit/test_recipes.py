@@ -44,6 +44,13 @@ def test_recipe_with_a_playbook_of_its_own(just, verb):
     assert asked == ["--inventory", "inventory/hosts", f"playbooks/{verb}.yml", *further]
 
 
+def test_restore(just):
+    done, asked = just("restore", "3f2a91c0", "-l", "lago.example.com")
+    assert done.returncode == 0, done.stderr
+    assert asked[2:] == ["playbooks/restore.yml", "--extra-vars=restored=3f2a91c0", "-l", "lago.example.com"]
+    assert just("restore")[0].returncode != 0, "which one it is has to be said"
+
+
 def test_another_inventory(just):
     (done, asked) = just("inventory=inventory", "install-all")
     assert done.returncode == 0, done.stderr

@@ -261,9 +261,8 @@ def test_days_weeks_and_months(host):
     restic = f"env $({ENVIRONMENT}) restic --repo {DATA}/repository"
     host.check_output(f"{restic} init && mkdir -p /tmp/set && echo x > /tmp/set/file")
     ages = [*range(1, 10), 15, 22, 29, 36, *range(60, 420, 30)]
-    made = dict(
-        zip(ages, host.check_output(f'for n in {numbers(ages)}; do date --date="$n days ago" +%F; done').split())
-    )
+    dates = host.check_output(f'for n in {numbers(ages)}; do date --date="$n days ago" +%F; done').split()
+    made = dict(zip(ages, dates, strict=True))
     host.check_output(
         f"cd /tmp/set && for day in {' '.join(made.values())}; do "
         f'{restic} backup --quiet --tag=mash-backup --host=backup --time="$day 02:30:00" . || exit 1; done'
