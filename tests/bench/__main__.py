@@ -19,6 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from . import backups
 from .poller import Poller
 from .server import API_KEY, HOSTNAME, REPOSITORY, BenchError, Server
 
@@ -34,8 +35,11 @@ WANTED = {"service": 3, "all": 5}
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        prog="bin/bench", description="Measures runs that change nothing against a playbook with one ping."
+        prog="bin/bench",
+        description="Measures runs that change nothing against a playbook with one ping; or backups.",
     )
+    top.add_argument("--backup", action="store_true", help="measure backup, verification and restore instead")
+    top.add_argument("--events", type=int, default=1_000_000, help="with --backup: so many (default %(default)s)")
     top.add_argument("--json", action="store_true", help="print one object instead of a table")
     top.add_argument("--rounds", type=int, default=5, help="runs of each kind, taking turns (default %(default)s)")
     top.add_argument(
@@ -171,10 +175,11 @@ def tables(figures: dict) -> list[Table]:
 
 def figures_of(options: argparse.Namespace) -> dict:
     directory = Path(os.environ.get("STATE_DIRECTORY", ".state")).resolve() / f"bench-{options.run}"
-    server = Server(options.run, options.server, options.images, directory)
+    server = Server(options.run, options.server, options.images, directory, backups.VALUES if options.backup else {})
     try:
         server.start()
-        return {**measure(server, options.rounds), "images": options.images, "server": options.server}
+        figures = backups.measure(server, options.events, say) if options.backup else measure(server, options.rounds)
+        return {**figures, "images": options.images, "server": options.server}
     finally:
         if options.keep:
             say(f"kept the server, its inventory is {server.hosts}")
@@ -193,7 +198,7 @@ def main() -> int:
         print(json.dumps(figures, indent=2))
     else:
         console = Console()
-        for table in tables(figures):
+        for table in (backups.tables if options.backup else tables)(figures):
             console.print(table)
     return 0
 

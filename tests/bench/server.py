@@ -36,11 +36,12 @@ def testbed(run: str, *arguments: str) -> str:
 
 
 class Server:
-    def __init__(self, run: str, variant: str, images: str, directory: Path):
+    def __init__(self, run: str, variant: str, images: str, directory: Path, values: dict):
         if json.loads(testbed(run, "list")):
             raise BenchError(f"Run {run} has a server already: end it with bin/testbed --run={run} down, or use --run.")
         self.run, self.variant, self.images, self.directory = run, variant, images, directory
         self.hosts = directory / "hosts"
+        self.values = values
 
     def start(self) -> None:
         (about,) = json.loads(testbed(self.run, "up", f"--images={self.images}", f"{NAME}={self.variant}"))
@@ -70,7 +71,7 @@ class Server:
             "ansible_ssh_private_key_file": about["identity_file"],
             "ansible_ssh_common_args": SSH,
         }
-        values = {**connection, **settings(about["registry"] if self.images == "stand-in" else None)}
+        values = {**connection, **settings(about["registry"] if self.images == "stand-in" else None), **self.values}
         path = self.directory / "host_vars" / NAME / "vars.yml"
         path.parent.mkdir(parents=True)
         path.write_text(yaml.safe_dump(values, sort_keys=False))

@@ -87,11 +87,9 @@ class Beside:
             return None
         if self._server.ask("SELECT to_regclass('public.events') IS NOT NULL", database)[0] != "t":
             return None
-        return int(
-            self._server.ask(f"SELECT count(*) FROM public.events WHERE created_at > to_timestamp({moment})", database)[
-                0
-            ]
-        )
+        # Rails keeps UTC, without saying so.
+        count = f"SELECT count(*) FROM public.events WHERE created_at > to_timestamp({moment}) AT TIME ZONE 'UTC'"
+        return int(self._server.ask(count, database)[0])
 
     def report(self):
         for name, database in self._expected.items():
