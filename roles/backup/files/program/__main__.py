@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ import time
 
 import backup
 import manifest
+import rehearsal
 import trial
 from report import Results
 from repository import Repository
@@ -47,7 +49,9 @@ def verify(configuration, repository, arguments):
     say(f"Backup {snapshot['short_id']} is good: {what} ({seconds:.0f} s)")
 
 
-def tried(configuration, repository, snapshot):
+@contextlib.contextmanager
+def fetched(configuration, repository, snapshot):
+    """A directory to work in, with the backup in its directory `set`."""
     work = os.path.join(configuration["data_path"], "work", "trial")
     backup.clear(work)
     directory = os.path.join(work, "set")
@@ -55,11 +59,26 @@ def tried(configuration, repository, snapshot):
     try:
         say("Fetching it")
         repository.fetch(snapshot, directory)
-        return trial.Trial(configuration, directory, work).problems()
-    except (Failure, OSError, ValueError, KeyError) as error:
-        return [f"{type(error).__name__}: {error}" if not isinstance(error, Failure) else str(error)]
+        yield work, directory
     finally:
         backup.clear(work)
+
+
+def tried(configuration, repository, snapshot):
+    try:
+        with fetched(configuration, repository, snapshot) as (work, directory):
+            return trial.Trial(configuration, directory, work).problems()
+    except (Failure, OSError, ValueError, KeyError) as error:
+        return [f"{type(error).__name__}: {error}" if not isinstance(error, Failure) else str(error)]
+
+
+def rehearse(configuration, repository, _arguments):
+    with open(os.path.join(configuration["data_path"], rehearsal.REQUEST), encoding="utf-8") as file:
+        request = json.load(file)
+    snapshot = repository.find(request["backup"])
+    say(f"Rehearsing on backup {snapshot['short_id']} of {snapshot['time'][:19]}")
+    with fetched(configuration, repository, snapshot) as (work, directory):
+        rehearsal.rehearse(configuration, directory, work, request["hops"])
 
 
 def restore(configuration, repository, _arguments):
@@ -98,6 +117,7 @@ def main():
     one.add_argument("--checksums", action="store_true")
     one.set_defaults(run=verify)
     verbs.add_parser("restore").set_defaults(run=restore)
+    verbs.add_parser("rehearse").set_defaults(run=rehearse)
     one = verbs.add_parser("fetch")
     one.add_argument("name")
     one.add_argument("directory")

@@ -36,9 +36,11 @@ puts "decrypted " + found.to_json
 
 
 class Trial:
+    suffix = "trial"
+
     def __init__(self, configuration, directory, work):
         self.configuration, self.directory, self.work = configuration, directory, work
-        self.name = f"{configuration['identifier']}-trial"
+        self.name = f"{configuration['identifier']}-{self.suffix}"
         self.manifest = manifest.read(directory)
         self.postgres, self.valkey, self.lago = (f"{self.name}-{part}" for part in ("postgres", "valkey", "lago"))
 
@@ -112,24 +114,26 @@ class Trial:
         found = keys_in(os.path.join(self.directory, "valkey"), "dump.rdb", self.configuration["valkey"]["image"])
         return [] if found == expected else [f"Valkey: {expected} keys when it was copied, {found} in the copy"]
 
-    def check_lago(self):
+    def lago_options(self):
         """With the environment of the backup, so that its keys are those that are tried."""
         lago = self.manifest["lago"]
         environment = os.path.join(self.directory, "server") + lago["environment"]
         database, user = lago["database"], self.configuration["postgres"]["user"]
-        say("Asking Lago for its migrations and for a stored credential")
-        command = [
-            "--rm", "--pull=never", f"--network={self.name}", "--read-only", "--cap-drop=ALL", f"--user={lago['ids']}",
+        return [
+            "--pull=never", f"--network={self.name}", "--read-only", "--cap-drop=ALL", f"--user={lago['ids']}",
             f"--env-file={environment}",
             "--tmpfs=/tmp:rw,nosuid,mode=1777", "--tmpfs=/app/tmp:rw,mode=1777", "--tmpfs=/app/log:rw,mode=1777",
             f"--env=DATABASE_URL=postgresql://{user}@{self.postgres}/{database}",
             # Nothing is behind it: what asks for a queue fails at once.
             "--env=REDIS_URL=redis://127.0.0.1:1", "--env=LAGO_REDIS_CACHE_URL=redis://127.0.0.1:1",
-            "--entrypoint=/bin/sh",
         ]  # fmt: skip
+
+    def check_lago(self):
+        say("Asking Lago for its migrations and for a stored credential")
+        command = ["--rm", *self.lago_options(), "--entrypoint=/bin/sh"]
         script = 'bundle exec rails db:abort_if_pending_migrations && bundle exec rails runner "$0"'
         done = run(
-            ["docker", "run", f"--name={self.lago}", *command, lago["image"], "-ec", script, DECRYPT],
+            ["docker", "run", f"--name={self.lago}", *command, self.manifest["lago"]["image"], "-ec", script, DECRYPT],
             check=False,
             timeout=APPLICATION_SECONDS,
         )
