@@ -6,7 +6,8 @@ No clock runs there, and no job of the backup: an empty Valkey takes those of th
 do from rehearsal.json in the data directory:
 
   backup   name of a backup, or latest
-  hops     list of the releases on the way: `version`, `image`, `command` of the migration, `tasks` of rails after it
+  hops     list of the releases on the way: `version`, `image`, `command` of the migration, `tasks` of rails after it,
+           each with `name`, `environment` and `endless` (true: it does not end by itself)
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import time
 import postgres
 from report import write
 from shell import Failure, debug, lasting, run, say, sized, started
-from trial import Trial
+from trial import START_SECONDS, Trial
 
 REQUEST, RESULT = "rehearsal.json", "rehearsal-result.json"
 MIGRATED = re.compile(r"^== (\d+) (\S+): migrated \(([0-9.]+)s\)")
@@ -98,17 +99,32 @@ class Rehearsal(Trial):
         done = []
         try:
             for task in hop["tasks"]:
-                say(f"On the copy: rails {task}")
+                say(f"On the copy: rails {task['name']}")
                 begin = time.monotonic()
-                name, *settings = task.split(" ")
-                options = [*self.lago_options(), *(f"--env={one}" for one in settings), "--entrypoint=bundle"]
-                command = ["docker", "run", f"--name={self.lago}", "--rm", *options, hop["image"]]
-                run([*command, "exec", "rails", name], timeout=TASK_SECONDS)
+                self.task(hop["image"], task)
                 self.wait_for_queue()
-                done.append({"name": task, "seconds": time.monotonic() - begin})
+                done.append({"name": task["name"], "seconds": time.monotonic() - begin})
         finally:
             run(["docker", "rm", "--force", "--volumes", worker], check=False)
         return done
+
+    def task(self, image, task):
+        settings = [f"--env={name}={value}" for name, value in task["environment"].items()]
+        options = [*self.lago_options(), *settings, "--entrypoint=bundle"]
+        command = ["docker", "run", f"--name={self.lago}", *options, image, "exec", "rails", task["name"]]
+        if not task["endless"]:
+            run([*command[:2], "--rm", *command[2:]], timeout=TASK_SECONDS)
+            return
+        run([*command[:2], "--detach", "--rm", *command[2:]])
+        # It has enqueued all of its jobs when it waits for them; then the queue says when they are done.
+        self.wait_until(lambda: self.queued() > 0, START_SECONDS)
+        self.wait_for_queue()
+        run(["docker", "rm", "--force", self.lago], check=False)
+
+    def wait_until(self, holds, seconds):
+        deadline = time.monotonic() + seconds
+        while not holds() and time.monotonic() < deadline:
+            time.sleep(1)
 
     def wait_for_queue(self):
         deadline = time.monotonic() + QUEUE_SECONDS
