@@ -1,6 +1,18 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The table bad-input.yml, through the real preflight and the checks of all roles, in one process."""
+"""What users get wrong, and what they are told before anything is changed: the tables in bad_input/, by subject.
+
+Each row goes through the real preflight and the checks of all roles, in one process, for the host lago.example.com of
+tests/unit/inventory. The tables have to be complete: each entry of each roles/*/checks*.yml fails for at least one row.
+
+  name     of the row
+  set      variables that replace those of the host; a value KEY_... is a key that the test makes
+  unset    variables that the host does not set
+  server   what the probe saw, merged over a sound Debian server
+  names    what DNS says; lago.example.com is the server otherwise, and nobody answers for others
+  expect   the whole message of each problem, * stands for anything; nothing for a row that is sound
+  warn     the same of each warning
+"""
 
 import base64
 import functools
@@ -28,7 +40,8 @@ from jinja2.environment import TemplateExpression
 from jinja2.parser import Parser
 from virtual_host import PRODUCTS, REPOSITORY, VirtualHost
 
-ROWS = {row["name"]: row for row in yaml.safe_load((Path(__file__).parent / "bad-input.yml").read_text())}
+TABLES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(Path(__file__).parent.glob("bad_input/*.yml"))}
+ROWS = {row["name"]: row for table in TABLES.values() for row in table}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -195,7 +208,7 @@ def without(source, monkeypatch):
 @pytest.mark.parametrize("source", sources())
 def test_rows_fail_when_their_check_is_removed(source, monkeypatch):
     rows = [name for name in ROWS if any(problem.source == source for problem in told(name))]
-    assert rows, "nothing in bad-input.yml is refused by this check"
+    assert rows, "nothing in bad_input/ is refused by this check"
     without(source, monkeypatch)
     passing = [name for name in rows if fits(ROWS[name], found(name, monkeypatch))]
     assert passing == [], "these pass without the check"
@@ -207,6 +220,7 @@ def test_each_problem_has_a_check_that_can_be_removed():
 
 
 def test_size_of_the_table(record_property):
+    assert len(ROWS) == sum(map(len, TABLES.values())), "two rows have the same name"
     bad = [row for row in ROWS.values() if row.get("expect") or row.get("warn")]
     messages = {text for row in bad for text in [*row.get("expect", []), *row.get("warn", [])]}
     # What is told, without the value that was seen.
