@@ -28,7 +28,7 @@ def server_of(host) -> servers.Server:
     return servers.get(os.environ["TESTBED_RUN"], inventory_name(host))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(host) -> servers.Server:
     """The test bed's view of the host under test: reboot it, cut its power, know its address."""
     return server_of(host)

@@ -59,7 +59,7 @@ SERVER = {
     "files": {},
     "records": {},
     "foreign": {"units": {}, "containers": {}, "databases": None, "entry_points": []},
-    "lago": {"version": "", "schema": [], "environment": {}},
+    "lago": {"version": "", "schema": [], "environment": {}, "has_users": None},
     "postgres_major": "",
     "postgres_database": "",
     "valkey_persistence": "",

@@ -92,7 +92,6 @@ def write_inventory(demo: Demo, address: str, mirror: str | None) -> None:
         "ansible_ssh_args": shlex.join(["-F", str(ssh_config())]),
         "traefik_config_certificatesResolvers_acme_enabled": False,
         "traefik_certificates": [{"certificate": certificate, "private_key": private_key}],
-        "lago_migrate_environment_variable_lago_create_org": True,
         "lago_migrate_environment_variable_lago_org_name": login["organization"],
         "lago_migrate_environment_variable_lago_org_user_email": login["email"],
         "lago_migrate_environment_variable_lago_org_user_password": login["password"],

@@ -45,16 +45,15 @@ class ActionModule(ActionBase):
                 for changes in task_vars["hostvars"][host].get("selfhosting_done", []):
                     plan.leave_out(changes)
         if plan.empty:
-            return {**result, "changed": False, "changes": plan.changes}
+            return {**result, "changed": False, "changes": plan.changes, "ansible_facts": self.notices(product)}
         self.announce(plan)
         if self._task.check_mode:
             diff = self.files(plan.stage_files + plan.swap_files).get("diff", []) if self._task.diff else []
             done = {"changes": plan.changes, "diff": diff}
         else:
             done = self.carry_out(plan)
-            if any(step.reason == NEVER_RAN for step in plan.gates):
-                self.notify(product)
         facts = {
+            **self.notices(product, first=any(step.reason == NEVER_RAN for step in plan.gates)),
             "selfhosting_server_changed": True,
             "selfhosting_done": [*task_vars.get("selfhosting_done", []), done["changes"]],
         }
@@ -76,12 +75,13 @@ class ActionModule(ActionBase):
         for path, reason in plan.absent.items():
             display.display(f"{host}: will remove {path}: {reason}")
 
-    def notify(self, product: Product) -> None:
-        """What a user has to know after the first install."""
-        host = self._task_vars["inventory_hostname"]
-        for notice in product.value("notices", []):
-            if notice["when"]:
-                display.display(f"{host}: {notice['text']}", color="bright purple")
+    def notices(self, product: Product, first: bool = False) -> dict:
+        """What a user has to know once the run is over; M(selfhosting.lago.closing) says it."""
+        if not product.enabled or self._task.check_mode:
+            return {}
+        notices = [notice for notice in product.value("notices", []) if notice["when"]]
+        texts = [notice["text"] for notice in notices if first or notice["every_run"]]
+        return {"selfhosting_notices": [*self._task_vars.get("selfhosting_notices", []), *texts]} if texts else {}
 
     def carry_out(self, plan: Plan) -> dict:
         changes = Plan().changes

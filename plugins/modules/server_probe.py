@@ -59,6 +59,7 @@ options:
       environment_path: {description: Environment file of its processes., type: path}
       database: {description: Name of its database., type: str}
       landmarks: {description: Migrations that say how new a database is., type: list, elements: str, default: []}
+      ask_for_users: {description: Whether to ask if anybody can log in., type: bool, default: false}
   postgres:
     description: The container and the superuser of Postgres, asked for its databases where MASH started it.
     type: dict
@@ -97,7 +98,7 @@ server:
     products recorded to own, of all inventory hosts of the server), C(running_containers), C(postgres_major),
     C(valkey_persistence), C(listening), C(listeners) (address, port and who listens there), C(time_synchronised),
     C(python_apt), C(python_docker), C(programs) (those that are there),
-    C(lago) (C(version), C(schema), and keyed
+    C(lago) (C(version), C(schema), C(has_users), none where it was not asked or its database is not up here, and keyed
     checksums of its C(environment) as long as no fingerprints of its keys are recorded), C(foreign) (what this
     collection did not write; C(units), and where there are any C(containers), C(databases), C(entry_points)).
   returned: always
@@ -367,7 +368,7 @@ def lago(parameters, docker, units, stranger, recorded):
     """Which release of Lago is there: what its unit or container names, or the migration that ran last."""
     names = parameters["lago"]
     if not names:
-        return {"version": "", "schema": [], "environment": {}}
+        return {"version": "", "schema": [], "environment": {}, "has_users": None}
     unit = f"{names['api']}.service"
     container = stranger["containers"].get(names["api"], {})
     image = (
@@ -384,7 +385,22 @@ def lago(parameters, docker, units, stranger, recorded):
     environment = {}
     if names["keys"] not in recorded:
         environment = takeover.environment_digests(names["environment_path"], parameters["digest_key"])
-    return {"version": takeover.newest(present, migrated), "schema": schema, "environment": environment}
+    return {
+        "version": takeover.newest(present, migrated),
+        "schema": schema,
+        "environment": environment,
+        "has_users": has_users(parameters, docker) if names["ask_for_users"] else None,
+    }
+
+
+def has_users(parameters, docker):
+    """Whether anybody can log in to Lago; None where its database is elsewhere, not up or not there yet."""
+    postgres = parameters["postgres"]
+    if docker.containers().get(postgres["container"], {}).get("state") != "running":
+        return None
+    statement = "SELECT EXISTS (SELECT FROM users)"
+    answer = takeover.query(postgres["container"], postgres["user"], parameters["lago"]["database"], statement)
+    return {"t": True, "f": False}.get(answer)
 
 
 def keep_running_dependents(states):
@@ -418,6 +434,7 @@ def main():
                     "environment_path": {"type": "path"},
                     "database": {"type": "str"},
                     "landmarks": {"type": "list", "elements": "str", "default": []},
+                    "ask_for_users": {"type": "bool", "default": False},
                 },
             },
             "postgres": {

@@ -58,7 +58,7 @@ def test_first_host(inventory):
     assert values["lago_hostname"] == HOST
     # Sign-up stays closed: the installation makes the first account.
     assert "lago_front_environment_variable_lago_disable_signup" not in values
-    assert values["lago_migrate_environment_variable_lago_create_org"] is True
+    assert values["lago_migrate_environment_variable_lago_org_name"]
     assert values["lago_migrate_environment_variable_lago_org_user_email"] == f"admin@{HOST}"
     assert all(values[f"{service}_enabled"] is True for service in ("traefik", "postgres", "valkey", "lago"))
 

@@ -3,7 +3,8 @@
 """Lago's settings: what a typed variable becomes in the environment, and what is left out of it."""
 
 import pytest
-from virtual_host import VirtualHost
+import yaml
+from virtual_host import REPOSITORY, VirtualHost
 
 PREFIX = "lago_api_environment_variable_"
 ENVIRONMENT = "/mash/lago/api/env"
@@ -104,3 +105,13 @@ def test_key_file_of_google():
         content = files[f"/etc/systemd/system/{unit}.service"]["content"]
         assert mount in content
         assert "/mash/lago/api/gcs_keyfile.json" in content.split("sha256sum ")[1].split(" >")[0].split()
+
+
+def test_the_rate_limit_is_above_what_the_busiest_page_sends():
+    facts = yaml.safe_load((REPOSITORY / "roles/lago/vars/main/main.yml").read_text())["lago_front_requests"]
+    busiest = facts["frame"] + max(facts["pages"].values())
+    host = VirtualHost()
+    assert host.evaluate("lago_api_graphql_rate_limit_burst") >= 10 * busiest
+    assert host.evaluate("lago_api_graphql_rate_limit_average") >= busiest
+    text = (REPOSITORY / "docs/security.md").read_text()
+    assert f"the busiest page sends {busiest} as it opens" in " ".join(text.split())

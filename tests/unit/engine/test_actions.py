@@ -198,32 +198,3 @@ def test_group(verb, group, expected):
 def test_an_unknown_group_says_what_there_is(verb):
     with pytest.raises(AnsibleActionFail, match=r"'lagoo'.*Did you mean: lago.*There are: .*lago-api"):
         verb("stop", group="lagoo")
-
-
-@pytest.mark.parametrize(
-    ("change", "gates", "said"),
-    [
-        ({"lago_front_environment_variable_lago_disable_signup": True}, True, True),
-        ({"lago_front_environment_variable_lago_disable_signup": True}, False, False),
-        ({"lago_front_environment_variable_lago_disable_signup": False}, True, False),
-        (
-            {
-                "lago_front_environment_variable_lago_disable_signup": True,
-                "lago_migrate_environment_variable_lago_create_org": True,
-            },
-            True,
-            False,
-        ),
-    ],
-)
-def test_a_lago_that_nobody_can_enter_says_so_after_its_first_migration(change, gates, said, monkeypatch):
-    host = VirtualHost(change=change)
-    lines = []
-    monkeypatch.setattr(product.display, "display", lambda text, **_options: lines.append(text))
-    monkeypatch.setattr(product.ActionModule, "carry_out", lambda _self, _plan: {"changes": {}, "diff": []})
-    server = host.empty_server()
-    if not gates:
-        server["records"] = host.installed("lago")["records"]
-        server["records"]["mash-lago-migrate"]["image_id"] = "another"
-    host.action(product, {"name": "lago", "server": server}).run(None, host.variables)
-    assert any("lago_migrate_environment_variable_lago_create_org: true" in line for line in lines) is said
