@@ -48,6 +48,20 @@ def traefik_headers(request: t.Mapping, response: t.Mapping) -> dict[str, str]:
     return options
 
 
+def image_name(reference: str) -> str:
+    """An image without its registry, digest and the namespace of official images: the same at each mirror."""
+    first, slash, rest = reference.partition("@")[0].partition("/")
+    name = rest if slash and (set(".:") & set(first) or first == "localhost") else first + slash + rest
+    return name.removeprefix("library/")
+
+
+def with_digest(reference: str, digests: t.Mapping[str, str]) -> str:
+    """An image with its digest where that is known."""
+    known = {image_name(name): digest for name, digest in digests.items()}
+    digest = known.get(image_name(reference))
+    return f"{reference}@{digest}" if digest and "@" not in reference else reference
+
+
 def memory_kb_as_mb(value: t.Any, numerator: int, denominator: int, most_mb: int = 0) -> int:
     """A share of an amount in kB, in whole MB; at least 1 and at most `most_mb` where that is given."""
     megabytes = max(1, int(value) * numerator // denominator // 1024)
@@ -202,6 +216,7 @@ class FilterModule:
             "environment_faults": environment_faults,
             "gate_command": gate_command,
             "htpasswd": htpasswd,
+            "image_name": image_name,
             "in_waves": in_waves,
             "json_keys": json_keys,
             "key_fingerprints": key_fingerprints,
@@ -226,4 +241,5 @@ class FilterModule:
             "traefik_path_rule": traefik_path_rule,
             "upgrade_stops": upgrade_stops,
             "wave_sizes": wave_sizes,
+            "with_digest": with_digest,
         }

@@ -7,6 +7,7 @@ One run makes all choices, a second one takes them back with `just install-servi
 
 import itertools
 import json
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +26,8 @@ PAGE = FACTS["lago_front_requests"]["frame"] + max(FACTS["lago_front_requests"][
 BURST = yaml.safe_load((SCENARIO / "host_vars/hardening.yml").read_text())["lago_api_graphql_rate_limit_burst"]
 REGISTER = """mutation ($input: RegisterUserInput!) { registerUser(input: $input) { token } }"""
 LOGIN = """mutation ($input: LoginUserInput!) { loginUser(input: $input) { token } }"""
+VERSIONS = yaml.safe_load((plays.REPOSITORY / "versions.yml").read_text())["mash_playbook_versions"]
+FRONT = f"getlago/front:{VERSIONS['lago']}"
 ACCOUNT = {"email": "first@example.test", "password": "password of the first"}
 # The stand-in has neither the clients of S3 and Google nor a way out to the vendor: both services are directories in
 # it, and the licence is believed.
@@ -47,10 +50,12 @@ def own_address(server) -> str:
 
 
 @pytest.fixture(scope="module")
-def chosen(host, server):
+def choices(host, server) -> dict:
     for file, text in (("storage.yml", json.dumps(STORAGE)), ("license.rb", "")):
         host.check_output("printf %s > /root/%s", text, file)
-    choices = {
+    (digest,) = json.loads(host.check_output("docker image inspect --format '{{json .RepoDigests}}' %s", FRONT))
+    return {
+        "mash_playbook_image_digests_custom": {FRONT: digest.partition("@")[2]},
         "lago_api_container_additional_volumes_custom": MOUNTS,
         "lago_front_environment_variable_lago_disable_signup": False,
         "traefik_config_entrypoint_web_secure_http3_enabled": False,
@@ -59,8 +64,13 @@ def chosen(host, server):
         "lago_front_container_http_host_bind_port": "8081",
         "valkey_container_tcp_host_bind_port": "127.0.0.1:6380",
         "postgres_container_postgres_bind_port": "5433",
+        **settings("one"),
     }
-    return plays.play(server.name, **choices, **settings("one"))
+
+
+@pytest.fixture(scope="module")
+def chosen(server, choices):
+    return plays.play(server.name, **choices)
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +124,25 @@ def test_without_pdf_files_there_is_no_container_for_them(host, site):
     assert "mash-lago-pdf.service" not in inside.installed_units(host)
     assert 'LAGO_DISABLE_PDF_GENERATION = "true"' in site.get("/env-config.js").body.decode()
     assert inside.all_active(host)
+
+
+def test_an_image_with_a_digest(host, chosen):
+    name, at, digest = inside.containers(host)["mash-lago-front"]["Config"]["Image"].partition("@")
+    assert (name, at) == (f"docker.io/{FRONT}", "@")
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", digest)
+    assert chosen.units["mash-lago-front.service"] == "restart"
+
+
+@pytest.mark.usefixtures("chosen")
+def test_no_other_image_than_the_digest_says(host, server, choices):
+    """The registry of the tests has the tag, with other content."""
+    before = inside.invocations(host)
+    done = plays.attempt(
+        server.name, **(choices | {"mash_playbook_image_digests_custom": {FRONT: "sha256:" + "0" * 64}})
+    )
+    assert done.returncode != 0
+    assert f"{FRONT}@sha256:0000" in done.stdout + done.stderr
+    assert inside.invocations(host) == before
 
 
 @pytest.mark.usefixtures("chosen")

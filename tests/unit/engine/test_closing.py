@@ -5,7 +5,9 @@
 import pytest
 import yaml
 from ansible_collections.selfhosting.lago.plugins.action import closing, product
-from virtual_host import VirtualHost
+from ansible_collections.selfhosting.lago.plugins.module_utils import takeover
+from ansible_collections.selfhosting.lago.plugins.modules import server_probe
+from virtual_host import REPOSITORY, VirtualHost
 
 PREFIX = "lago_migrate_environment_variable_lago_org_"
 CLOSED = {"lago_front_environment_variable_lago_disable_signup": True}
@@ -68,3 +70,43 @@ def test_it_is_said_for_every_host_that_has_something(monkeypatch):
     hostvars = {"a": {"selfhosting_notices": ["one", "two"]}, "b": {}, "c": {"selfhosting_notices": ["three"]}}
     host.action(closing, {"hosts": ["a", "b", "c"]}).run(None, {**host.variables, "hostvars": hostvars})
     assert lines == ["a: one", "a: two", "c: three"]
+
+
+@pytest.mark.parametrize(
+    ("change", "asked"),
+    [(CLOSED, True), (OPEN, False), (CLOSED | CONFIGURED, False), ({next(iter(CLOSED)): "maybe"}, False)],
+)
+def test_the_probe_asks_only_where_it_matters(change, asked):
+    (task,) = yaml.safe_load((REPOSITORY / "roles/base/tasks/probe.yml").read_text())
+    template = task["selfhosting.lago.server_probe"]["lago"]["ask_for_users"]
+    assert VirtualHost(change=change).evaluate(template.strip("{} ")) is asked
+
+
+class Containers:
+    def __init__(self, state):
+        self.state = state
+
+    def containers(self):
+        return {"mash-postgres": {"state": self.state}}
+
+
+@pytest.mark.parametrize(
+    ("state", "answer", "expected"),
+    [
+        ("running", "t", True),
+        ("running", "f", False),
+        # No such database or table yet.
+        ("running", None, None),
+        ("exited", "t", None),
+    ],
+)
+def test_whether_lago_has_users(monkeypatch, state, answer, expected):
+    monkeypatch.setattr(takeover, "query", lambda *_arguments: answer)
+    parameters = {"postgres": {"container": "mash-postgres", "user": "root"}, "lago": {"database": "lago"}}
+    assert server_probe.has_users(parameters, Containers(state)) is expected
+
+
+def test_a_postgres_elsewhere_is_not_asked(monkeypatch):
+    monkeypatch.setattr(takeover, "query", lambda *_arguments: pytest.fail("asked"))
+    parameters = {"postgres": {"container": "postgres", "user": "root"}, "lago": {"database": "lago"}}
+    assert server_probe.has_users(parameters, Containers("running")) is None

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Filters, tests and the texts of other languages."""
 
+import re
+
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.selfhosting.lago.plugins.filter import filters
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import text, versions
 from ansible_collections.selfhosting.lago.plugins.test import tests
-from virtual_host import VirtualHost
+from virtual_host import PRODUCTS, VirtualHost
 
 PATHS = [
     {"path": "/api/", "match": "prefix"},
@@ -92,6 +94,49 @@ def test_gate_commands_of_lago(version, since):
     assert since in command
     assert "db:create" not in command
     assert ("roles:seed_predefined" in command) == (since == "roles:seed_predefined")
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("docker.io/getlago/api:v1.52.1", "getlago/api:v1.52.1"),
+        ("getlago/api:v1.52.1", "getlago/api:v1.52.1"),
+        ("localhost/getlago/api:v1.52.1", "getlago/api:v1.52.1"),
+        ("registry.example.com:5000/getlago/api:v1.52.1@sha256:00", "getlago/api:v1.52.1"),
+        ("docker.io/library/traefik:v3", "traefik:v3"),
+        ("traefik:v3", "traefik:v3"),
+    ],
+)
+def test_image_names(reference, name):
+    assert filters.image_name(reference) == name
+
+
+def test_digests_of_images():
+    digests = {"docker.io/getlago/api:v1": "sha256:1", "library/traefik:v3": "sha256:3"}
+    assert filters.with_digest("mirror:5000/getlago/api:v1", digests) == "mirror:5000/getlago/api:v1@sha256:1"
+    assert filters.with_digest("traefik:v3", digests) == "traefik:v3@sha256:3"
+    assert filters.with_digest("getlago/api:v1@sha256:2", digests) == "getlago/api:v1@sha256:2"
+    for other in ("getlago/api:v2", "getlago/front:v1", "traefik:v3-alpine"):
+        assert filters.with_digest(other, digests) == other
+
+
+def test_every_image_can_have_a_digest():
+    host = VirtualHost()
+    plain = {name: images(host, name) for name in PRODUCTS}
+    digest = "sha256:" + "0" * 64
+    names = ["postgres:17-trixie", *(filters.image_name(one) for found in plain.values() for one in found)]
+    names = [name for name in names if "partman" not in name]
+    assert len(set(names)) == 7
+    pinned = VirtualHost(change={"mash_playbook_image_digests_custom": dict.fromkeys(names, digest)})
+    for name in PRODUCTS:
+        assert images(pinned, name) == [one if "partman" in one else f"{one}@{digest}" for one in plain[name]]
+    assert pinned.evaluate("postgres_container_image_base").endswith(f"postgres:17-trixie@{digest}")
+
+
+def images(host, name):
+    found = [entry["image"] for entry in host.product(name).names() if entry["image"]]
+    # The image that is built here has a hash of its Dockerfile in its tag.
+    return [re.sub(r"(partman:17)-\w+", r"\1", one) for one in found]
 
 
 def test_container_mounts():
