@@ -159,6 +159,11 @@ test-all *arguments:
 bench *arguments:
     bin/bench "$@"
 
+# Make faults on a server under load and count what they cost; --short makes each kind once
+[group("development")]
+faults *arguments:
+    bin/faults "$@"
+
 # Write the lock files from pyproject.toml; --upgrade takes the newest versions
 [group("development")]
 lock *arguments:

@@ -45,7 +45,14 @@ def attempt(
     host_name: str, *arguments: str, playbook: str = "setup.yml", **variables: object
 ) -> subprocess.CompletedProcess[str]:
     """Such a run, which may fail."""
-    return subprocess.run(
+    process = begin(host_name, *arguments, playbook=playbook, **variables)
+    output, errors = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def begin(host_name: str, *arguments: str, playbook: str = "setup.yml", **variables: object) -> subprocess.Popen[str]:
+    """Such a run, which goes on by itself, with all its processes in a group of their own."""
+    return subprocess.Popen(
         [
             "ansible-playbook",
             # The directory, as Molecule's own runs: a scenario may have hosts beside Molecule's.
@@ -58,7 +65,8 @@ def attempt(
         cwd=REPOSITORY,
         # Nobody is at a terminal.
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
+        start_new_session=True,
     )

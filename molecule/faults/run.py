@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One run: load, a fault in the middle of it, and the counts afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import subprocess
+import time
+from collections.abc import Callable
+
+from verify.waiting import eventually
+
+from . import contexts, ledger, playbook, table, ways
+from .sender import sending
+from .stage import WELL_SECONDS, Stage
+
+# A fault is made, and is over, while events are sent and answered.
+CALM_SECONDS = 60
+
+
+def run(stage: Stage, row: dict) -> dict:
+    """The line of this run."""
+    began = time.monotonic()
+    with context(stage, row):
+        counts = measure(stage, lambda: way_of(row)(stage, **row["with"]))
+    return {
+        "suite": table.SUITE,
+        "fault": row["name"],
+        "repetition": stage.repetition,
+        "commit": commit(),
+        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - began),
+        **counts,
+    }
+
+
+def way_of(row: dict) -> Callable[..., None]:
+    return getattr(ways, row["way"], None) or getattr(playbook, row["way"])
+
+
+def context(stage: Stage, row: dict) -> contextlib.AbstractContextManager:
+    return getattr(contexts, row.get("within", "one_api_container"))(stage)
+
+
+def measure(stage: Stage, fault: Callable[[], None]) -> dict:
+    eventually(stage.is_well, seconds=WELL_SECONDS)
+    stage.remember()
+    with sending(stage.site) as sent:
+        sent.wait_for_success(CALM_SECONDS)
+        stage.enqueue_long_jobs()
+        at_risk = stage.long_jobs()[1] + stage.unprocessed(sent.prefix)
+        fault()
+        well = stage.within(WELL_SECONDS, stage.is_well) and stage.within(
+            CALM_SECONDS, lambda: sent.wait_for_success(CALM_SECONDS) or True
+        )
+        if not well:
+            stage.heal()
+    stage.settle(sent.prefix)
+    return counts(stage, sent, at_risk) | {"human": int(stage.human or not well)}
+
+
+def counts(stage: Stage, sent, at_risk: int) -> dict:
+    events = stage.events(sent.prefix)
+    long_jobs, unfinished = stage.long_jobs()
+    client = ledger.of_client(sent)
+    return {
+        **client,
+        "found": sum(event in events for event in sent.accepted),
+        "duplicates": sum(number - 1 for number in events.values()),
+        "jobs": long_jobs + len(events),
+        # What was to be done when it happened, and what was only half accepted: saved, its job perhaps not enqueued.
+        "jobs_at_risk": at_risk + client["retried"],
+        "jobs_lost": unfinished + stage.unprocessed(sent.prefix),
+        "clocks": stage.clocks(),
+        "clocks_at_once": ledger.clocks_at_once(stage.ticks()),
+    }
+
+
+def commit() -> str:
+    return subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"], cwd=table.HERE, capture_output=True, text=True, check=True
+    ).stdout.strip()

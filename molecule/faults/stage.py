@@ -1,0 +1,169 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The server that faults are made on: what it holds, when it is well again, and runs of the playbook on it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from testbed import servers
+from verify import inside, jobs, plays
+from verify.outside import Site
+from verify.queue import Valkey
+from verify.waiting import eventually
+
+# Jobs that are in progress (as many as the worker's concurrency) or wait when the fault comes, and how long one takes.
+LONG_JOBS = 8
+LONG_JOB_SECONDS = 4
+QUEUE = "low_priority"
+# A server whose units have to recover one after the other, on a busy machine; what takes longer needs a human.
+WELL_SECONDS = 300
+SETTLED_SECONDS = 180
+# Two ticks of the clock and some more (host_vars).
+CLOCK_SECONDS = 8
+API = "mash-lago-api"
+
+
+@dataclass
+class Stage:
+    host: object
+    server: servers.Server
+    site: Site
+    repetition: int
+    # How long an outage lasts that the fault itself ends.
+    outage_seconds: float
+    # Did the fault's own way of ending it not work?
+    human: bool = False
+    # Units that are to be down.
+    stopped: set[str] = field(default_factory=set)
+    notes: dict = field(default_factory=dict)
+
+    def hold(self) -> None:
+        """Not a wait for something: the fault is that long."""
+        time.sleep(self.outage_seconds)
+
+    # Runs of the playbook
+
+    def current(self) -> dict[str, object]:
+        """What earlier runs have changed, so that the next one leaves it."""
+        api = inside.containers(self.host)[API]["Config"]
+        environment = dict(line.split("=", 1) for line in api["Env"])
+        return {
+            "lago_api_container_image_tag": api["Image"].rpartition(":")[2],
+            "lago_environment_variables_tz": environment["TZ"],
+            "lago_api_replicas": self.replicas(),
+        }
+
+    def replicas(self) -> int:
+        return len(
+            [unit for unit in inside.installed_units(self.host) if re.fullmatch(rf"{API}(-\d+)?\.service", unit)]
+        )
+
+    def play(self, *arguments: str, **changes: object) -> subprocess.CompletedProcess[str]:
+        return plays.attempt(self.server.name, *arguments, **(self.current() | changes))
+
+    def must_play(self, *arguments: str, **changes: object) -> None:
+        done = self.play(*arguments, **changes)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def begin(self, *arguments: str, **changes: object) -> subprocess.Popen[str]:
+        return plays.begin(self.server.name, *arguments, **(self.current() | changes))
+
+    # Jobs
+
+    def enqueue_long_jobs(self) -> None:
+        jobs.enqueue_sleep(self.host, LONG_JOB_SECONDS, LONG_JOBS, QUEUE, container=API)
+        eventually(lambda: jobs.states(self.host, QUEUE).get("started", 0) > self.notes["started"] + 3, seconds=60)
+
+    def remember(self) -> None:
+        """From here on, what is in the logs of jobs and ticks is of this run."""
+        self.notes["tick"] = int(inside.sql(self.host, "SELECT coalesce(max(id), 0) FROM clock_ticks"))
+        self.notes["first"] = int(inside.sql(self.host, "SELECT coalesce(max(id), 0) FROM jobs_log"))
+        self.notes["started"] = jobs.states(self.host, QUEUE).get("started", 0)
+
+    def long_jobs(self) -> tuple[int, int]:
+        """How many of this run there are, and how many have not finished."""
+        query = (
+            "SELECT count(DISTINCT job_id), count(DISTINCT job_id) FILTER (WHERE state = 'finished') FROM jobs_log"
+            f" WHERE job_class = 'SleepJob' AND id > {self.notes['first']}"
+        )
+        there, finished = (int(number) for number in inside.sql(self.host, query).split("|"))
+        return there, there - finished
+
+    def unprocessed(self, prefix: str) -> int:
+        query = f"SELECT count(*) FROM events WHERE processed_at IS NULL AND transaction_id LIKE '{prefix}-%'"
+        return int(inside.sql(self.host, query))
+
+    def idle(self) -> bool:
+        """No job waits, none is in progress in a container that lives."""
+        names = [one["Config"]["Hostname"] for one in inside.containers(self.host).values()]
+        listed = ",".join(f"'{name}'" for name in names)
+        query = (
+            "SELECT count(*) FROM jobs_log one"
+            f" WHERE id > {self.notes['first']} AND state = 'started' AND host IN ({listed}) AND NOT EXISTS"
+            " (SELECT 1 FROM jobs_log other WHERE other.job_id = one.job_id AND other.state = 'finished')"
+        )
+        return Valkey(self.host).queued() == 0 and inside.sql(self.host, query) == "0"
+
+    # Getting well
+
+    def is_well(self) -> bool:
+        states = inside.states(self.host)
+        return {state for unit, state in states.items() if unit not in self.stopped} == {"active"}
+
+    def within(self, seconds: float, ask: Callable[[], object]) -> bool:
+        """Whether it comes true; that it did not is a finding and no error."""
+        try:
+            eventually(ask, seconds=seconds)
+        except AssertionError as error:
+            print(error)
+            return False
+        return True
+
+    def settle(self, prefix: str) -> None:
+        """Until all jobs are done, or nothing is there any more that would do them."""
+        eventually(
+            lambda: (self.unprocessed(prefix) == 0 and self.long_jobs()[1] == 0) or (self.idle() and self.still_idle()),
+            seconds=SETTLED_SECONDS,
+        )
+
+    def still_idle(self) -> bool:
+        """Between the queue and the log a job is nowhere for a moment."""
+        time.sleep(2)
+        return self.idle()
+
+    def heal(self) -> None:
+        """What a human would do, so that the next run finds a server that is well."""
+        self.host.run("systemctl start docker.socket docker.service")
+        self.host.run("systemctl reset-failed")
+        self.host.run(
+            "systemctl start $(systemctl list-unit-files --plain --no-legend 'mash-*.service' | cut -d' ' -f1)"
+        )
+        eventually(self.is_well, seconds=WELL_SECONDS)
+
+    # Counts
+
+    def events(self, prefix: str) -> dict[str, int]:
+        query = f"SELECT transaction_id, count(*) FROM events WHERE transaction_id LIKE '{prefix}-%' GROUP BY 1"
+        rows = (line.split("|") for line in inside.sql(self.host, query).splitlines())
+        return {event: int(number) for event, number in rows}
+
+    def ticks(self, seconds: float | None = None) -> list[tuple[str, float]]:
+        """Each tick of a clock since the run began or in the last seconds: which clock, when."""
+        since = (
+            f"created_at > now() AT TIME ZONE 'UTC' - interval '{seconds} s'"
+            if seconds
+            else f"id > {self.notes['tick']}"
+        )
+        query = f"SELECT host || '/' || pid, extract(epoch FROM created_at) FROM clock_ticks WHERE {since}"
+        rows = (line.split("|") for line in inside.sql(self.host, query).splitlines())
+        return [(clock, float(moment)) for clock, moment in rows]
+
+    def clocks(self) -> int:
+        """Clocks that tick now; a clock that has just been started is waited for."""
+        self.within(60, lambda: self.ticks(CLOCK_SECONDS))
+        return len({clock for clock, _moment in self.ticks(CLOCK_SECONDS)})
