@@ -23,6 +23,8 @@ QUEUE = "low_priority"
 # A server whose units have to recover one after the other, on a busy machine; what takes longer needs a human.
 WELL_SECONDS = 300
 SETTLED_SECONDS = 180
+# A long job twice, and Sidekiq's wait for a queue that had gone.
+QUIET_SECONDS = 2 * LONG_JOB_SECONDS + 6
 # Two ticks of the clock and some more (host_vars).
 CLOCK_SECONDS = 8
 API = "mash-lago-api"
@@ -98,17 +100,6 @@ class Stage:
         query = f"SELECT count(*) FROM events WHERE processed_at IS NULL AND transaction_id LIKE '{prefix}-%'"
         return int(inside.sql(self.host, query))
 
-    def idle(self) -> bool:
-        """No job waits, none is in progress in a container that lives."""
-        names = [one["Config"]["Hostname"] for one in inside.containers(self.host).values()]
-        listed = ",".join(f"'{name}'" for name in names)
-        query = (
-            "SELECT count(*) FROM jobs_log one"
-            f" WHERE id > {self.notes['first']} AND state = 'started' AND host IN ({listed}) AND NOT EXISTS"
-            " (SELECT 1 FROM jobs_log other WHERE other.job_id = one.job_id AND other.state = 'finished')"
-        )
-        return Valkey(self.host).queued() == 0 and inside.sql(self.host, query) == "0"
-
     # Getting well
 
     def is_well(self) -> bool:
@@ -125,16 +116,18 @@ class Stage:
         return True
 
     def settle(self, prefix: str) -> None:
-        """Until all jobs are done, or nothing is there any more that would do them."""
-        eventually(
-            lambda: (self.unprocessed(prefix) == 0 and self.long_jobs()[1] == 0) or (self.idle() and self.still_idle()),
-            seconds=SETTLED_SECONDS,
-        )
+        """Until all jobs are done, or none waits and none has been done for longer than one takes: the rest is lost."""
+        seen: tuple[int, int] | None = None
+        since = time.monotonic()
 
-    def still_idle(self) -> bool:
-        """Between the queue and the log a job is nowhere for a moment."""
-        time.sleep(2)
-        return self.idle()
+        def settled() -> bool:
+            nonlocal seen, since
+            now = self.unprocessed(prefix), self.long_jobs()[1]
+            if now != seen or Valkey(self.host).queued() > 0:
+                seen, since = now, time.monotonic()
+            return now == (0, 0) or time.monotonic() - since > QUIET_SECONDS
+
+        self.within(SETTLED_SECONDS, settled)
 
     def heal(self) -> None:
         """What a human would do, so that the next run finds a server that is well."""
