@@ -74,3 +74,12 @@ def small_file_system(stage: Stage) -> Iterator[None]:
             "set -e; systemctl stop 'mash-*.service'; umount /mash; find /mash -mindepth 1 -delete;"
             " cp -a /small/. /mash/; umount /small; " + start
         )
+
+
+@contextlib.contextmanager
+def forgetful_valkey(stage: Stage) -> Iterator[None]:
+    """Valkey writes nothing down any more, until it starts anew: what the product's append only file is good for."""
+    replicate(stage, 1)
+    for setting in ("appendonly no", 'save ""'):
+        stage.host.check_output(f"docker exec mash-valkey valkey-cli config set {setting}")
+    yield

@@ -16,7 +16,8 @@ MIGRATION = "mash-lago-migrate"
 CLOCK = "mash-lago-api-clock"
 # Until a run has come to the point where it is to be killed, on a busy machine.
 POINT_SECONDS = 240
-TAKES_ITS_TIME = "execute 'SELECT pg_sleep(8)'"
+# Long enough to be found in the middle of it on a busy machine.
+TAKES_ITS_TIME = "execute 'SELECT pg_sleep(20)'"
 QUICK = "execute 'SELECT 1'"
 # Later than any of the image's own.
 FIRST_MIGRATION = 20260828000000
