@@ -79,6 +79,6 @@ def counts(stage: Stage, sent, at_risk: int) -> dict:
 
 
 def commit() -> str:
-    return subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"], cwd=table.HERE, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    """The last one that changed what is installed."""
+    command = ["git", "log", "-1", "--format=%h", "--abbrev=12", "--", "roles", "plugins", "playbooks", "versions.yml"]
+    return subprocess.run(command, cwd=table.HERE.parents[1], capture_output=True, text=True, check=True).stdout.strip()
