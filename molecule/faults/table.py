@@ -11,7 +11,8 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).parent
-RUNS = HERE / "runs.jsonl"
+DATA = HERE / "data"
+RUNS = DATA / "runs.jsonl"
 # Raised when a count gets another meaning: runs of another suite count for nothing.
 SUITE = 1
 REPETITIONS, OFTEN = 3, 10
@@ -19,7 +20,7 @@ REPETITIONS, OFTEN = 3, 10
 
 def rows() -> list[dict]:
     """One for each fault, without `of` lists."""
-    return [row for entry in yaml.safe_load((HERE / "faults.yml").read_text()) for row in expanded(entry)]
+    return [row for entry in yaml.safe_load((DATA / "faults.yml").read_text()) for row in expanded(entry)]
 
 
 def expanded(entry: dict) -> Iterator[dict]:
