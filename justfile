@@ -84,6 +84,16 @@ restart-group group *arguments: _inventory
 uninstall *arguments: _inventory
     {{ playbook }}uninstall.yml "$@"
 
+# Print how an upgrade of Lago would go, and change nothing: upgrade-plan v1.52.1
+[group("upgrade")]
+upgrade-plan *arguments: _inventory
+    case "${1-}" in v[0-9]*) version="--extra-vars=upgrade_to=$1"; shift; set -- "$version" "$@";; esac; {{ playbook }}upgrade_plan.yml "$@"
+
+# Upgrade Lago over all mandatory stops; asks for the host's name: upgrade v1.52.1 -e confirm=lago.example.com
+[group("upgrade")]
+upgrade *arguments: _inventory
+    case "${1-}" in v[0-9]*) version="--extra-vars=upgrade_to=$1"; shift; set -- "$version" "$@";; esac; {{ playbook }}upgrade.yml "$@"
+
 # Back up now everything that the services have stored
 [group("backup")]
 backup *arguments: _inventory

@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
             diff = self.files(plan.stage_files + plan.swap_files).get("diff", []) if self._task.diff else []
             done = {"changes": plan.changes, "diff": diff}
         else:
-            done = self.carry_out(plan)
+            done = self.carried_out(plan)
         facts = {
             **self.notices(product, first=any(step.reason == NEVER_RAN for step in plan.gates)),
             "selfhosting_server_changed": True,
@@ -83,13 +83,23 @@ class ActionModule(ActionBase):
         texts = [notice["text"] for notice in notices if first or notice["every_run"]]
         return {"selfhosting_notices": [*self._task_vars.get("selfhosting_notices", []), *texts]} if texts else {}
 
+    def carried_out(self, plan: Plan) -> dict:
+        """The same; a failure says in which phase it happened, and so whether anything that runs has changed."""
+        try:
+            return self.carry_out(plan)
+        except AnsibleActionFail as error:
+            raise AnsibleActionFail(error.message, result={**(error.result or {}), "phase": self._phase}) from error
+
     def carry_out(self, plan: Plan) -> dict:
         changes = Plan().changes
         diff = []
+        self._phase = "stage"
         changes["images"] = self.images(plan.images)
         staged = self.files(plan.stage_files, networks=plan.networks, directories=plan.directories)
+        self._phase = "gate"
         for step in plan.gates:
             changes["units"].update(self.step(step))
+        self._phase = "swap"
         swapped = self.files(plan.swap_files, absent=list(plan.absent))
         for answer in (staged, swapped):
             for key in ("networks", "directories", "files"):
@@ -100,6 +110,7 @@ class ActionModule(ActionBase):
         if obsolete:
             changes["units"].update(self.module("server_removal", units=obsolete)["units"])
         changes["files"] = sorted(changes["files"] + swapped.get("removed", []))
+        self._phase = "converge"
         if plan.units:
             changes["units"].update(self.units("converge", plan.all_units, order=plan.order))
         if plan.leftovers:

@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import sys
-
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import confirmation
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.following import follow
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
 
 display = Display()
@@ -59,36 +58,10 @@ class ActionModule(ActionBase):
         return {**result, "changed": arguments["changes"], "lines": lines}
 
     def follow(self, request: dict | None = None, request_path: str | None = None) -> list[str]:
-        """To the end; progress is for people at a terminal only."""
-        host, unit = self._host, self._unit
-        watched = sys.stdout.isatty()
-        spoken: list[str] = []
-        answer: dict = {"running": True, "cursor": None}
-        while answer["running"]:
-            asked: dict = {"unit": unit}
-            if answer["cursor"]:
-                asked["cursor"] = answer["cursor"]
-            elif request is not None:
-                asked.update(request=request, request_path=request_path)
-            answer = self._module(asked)
-            if answer.get("failed"):
-                raise AnsibleActionFail(answer.get("msg") or f"{unit} cannot be followed", result=answer)
-            for line in answer["lines"]:
-                if watched or not line["progress"]:
-                    display.display(f"{host}: {line['text']}")
-                if not line["progress"]:
-                    spoken.append(line["text"])
-        if answer["result"] != "success":
-            said = "\n".join(spoken[-20:]) or f"See: journalctl --unit={unit}"
-            raise AnsibleActionFail(f"{host}: {unit} failed ({answer['result']}):\n{said}")
-        return spoken
-
-    def _module(self, arguments: dict) -> dict:
-        # Modules skip themselves in check mode; what is started here has been asked to change nothing then.
+        """To the end. Modules skip themselves in check mode; what is started there has been asked to change nothing."""
+        asked = {} if request is None else {"request": request, "request_path": request_path}
         checking, self._task.check_mode = self._task.check_mode, False
         try:
-            return self._execute_module(
-                module_name="selfhosting.lago.server_program", module_args=arguments, task_vars=self._task_vars
-            )
+            return follow(self, self._host, self._unit, self._task_vars, **asked)
         finally:
             self._task.check_mode = checking

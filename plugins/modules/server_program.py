@@ -24,6 +24,10 @@ options:
   request_path:
     description: File that the program reads that from. A unit that runs already with another request is an error.
     type: path
+  command:
+    description: Command line of a unit that is made for this one run. Without it the unit is one that is installed.
+    type: list
+    elements: str
   patience:
     description: Seconds to wait for the end before returning.
     type: int
@@ -78,6 +82,17 @@ def state(unit):
     return running, found.get("Result", "")
 
 
+def start(unit, command):
+    """One that runs already goes on."""
+    if not command:
+        run(["systemctl", "start", "--no-block", "--", unit])
+    elif not state(unit)[0]:
+        # What an earlier run of the name left behind.
+        run(["systemctl", "reset-failed", "--", unit], check=False)
+        name = f"--property=SyslogIdentifier={unit.rsplit('.', 1)[0]}"
+        run(["systemd-run", "--quiet", "--no-block", f"--unit={unit}", "--service-type=oneshot", name, "--", *command])
+
+
 def end_of_journal():
     for line in run(["journalctl", "--lines=0", "--show-cursor", "--quiet"]).stdout.splitlines():
         if line.startswith("-- cursor: "):
@@ -124,6 +139,7 @@ def main():
             "cursor": {"type": "str"},
             "request": {"type": "dict"},
             "request_path": {"type": "path"},
+            "command": {"type": "list", "elements": "str"},
             "patience": {"type": "int", "default": 5},
         },
         required_together=[["request", "request_path"]],
@@ -135,7 +151,7 @@ def main():
             cursor = end_of_journal()
             if module.params["request_path"]:
                 ask(unit, module.params["request_path"], module.params["request"])
-            run(["systemctl", "start", "--no-block", "--", unit])
+            start(unit, module.params["command"])
         deadline = time.monotonic() + module.params["patience"]
         running, result = state(unit)
         while running and time.monotonic() < deadline:

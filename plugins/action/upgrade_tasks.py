@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Run what has to be done with a release of Lago once it is there, and wait until its jobs are done."""
+
+from __future__ import annotations
+
+import time
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.following import follow
+
+display = Display()
+# Seconds between two lines about jobs that are left.
+PATIENCE = 10
+
+
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _valid, arguments = self.validate_argument_spec(
+            argument_spec={
+                "container": {"type": "str", "required": True},
+                "tasks": {"type": "list", "elements": "dict", "required": True},
+                "waiting": {"type": "list", "elements": "str", "required": True},
+                "seconds": {"type": "int", "required": True},
+            }
+        )
+        self._host, self._variables = task_vars["inventory_hostname"], task_vars
+        container, seconds = arguments["container"], arguments["seconds"]
+        began = time.monotonic()
+        for number, task in enumerate(arguments["tasks"], 1):
+            display.display(f"{self._host}: task {number} of {len(arguments['tasks'])}: rails {task['name']}")
+            self.task(container, task, seconds)
+        self.wait(container, arguments["waiting"], seconds)
+        took = int(time.monotonic() - began)
+        display.display(f"{self._host}: tasks and their jobs are done ({took} s)")
+        return {**result, "changed": True}
+
+    def task(self, container: str, task: dict, seconds: int) -> None:
+        command = task_command(container, task, seconds)
+        try:
+            unit, name = f"{container}-task.service", f"rails {task['name']}"
+            follow(self, self._host, unit, self._variables, name=name, command=command)
+        except AnsibleActionFail as error:
+            raise AnsibleActionFail(
+                f"{error.message}\nThe release is installed and serves; what it still needs is not done. "
+                f"Correct what is said there, and type: just upgrade -l {self._host}. It goes on with this task; "
+                f"more time than {seconds} s: -e upgrade_task_seconds={seconds * 2}"
+            ) from error
+
+    def wait(self, container: str, command: list[str], seconds: int) -> None:
+        """Until none of the jobs is left."""
+        unit, deadline = f"{container}.service", time.monotonic() + seconds
+        while True:
+            answer = self._execute_module(
+                module_name="selfhosting.lago.server_units",
+                module_args={
+                    "operation": "waiting",
+                    "units": {},
+                    "leftovers": {unit: command},
+                    "patience": PATIENCE,
+                },
+                task_vars=self._variables,
+            )
+            if answer.get("failed"):
+                raise AnsibleActionFail(answer.get("msg") or "server_units failed", result=answer)
+            left = answer["waiting"].get(unit)
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                raise AnsibleActionFail(
+                    f"{self._host}: after {seconds} s jobs are left: {left}. The next release must wait for them. "
+                    f"See why in: journalctl --unit={unit}. Then type: just upgrade -l {self._host}"
+                )
+            display.display(f"{self._host}: waiting for jobs: {left}")
+
+
+def task_command(container: str, task: dict, seconds: int) -> list[str]:
+    """Inside the worker, which has the same release and environment. What is late gets a signal there: the client of
+    Docker alone would go, and leave it running.
+    """
+    # 124 is what `timeout` ends with; of a task that never ends by itself the empty queue says whether it is done.
+    late = "|| [ $? -eq 124 ]" if task["endless"] else ""
+    words = [f"{name}={value}" for name, value in task["environment"].items()]
+    script = f'timeout --kill-after=30 {seconds} env "$@" {late}'
+    rails = ["bundle", "exec", "rails", task["name"]]
+    return ["/usr/bin/docker", "exec", container, "/bin/sh", "-c", script, "sh", *words, *rails]

@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Follow a unit of the server to its end, and show what it says."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.utils.display import Display
+
+display = Display()
+
+
+def follow(
+    action: t.Any, host: str, unit: str, task_vars: t.Mapping, *, name: str = "", **first: t.Any
+) -> list[str]:
+    """What it said; progress is for people at a terminal only. `first` is what the module is told when it starts it."""
+    watched = sys.stdout.isatty()
+    spoken: list[str] = []
+    answer: dict = {"running": True, "cursor": None}
+    while answer["running"]:
+        asked = {"unit": unit, **({"cursor": answer["cursor"]} if answer["cursor"] else first)}
+        answer = action._execute_module(
+            module_name="selfhosting.lago.server_program", module_args=asked, task_vars=task_vars
+        )
+        if answer.get("failed"):
+            raise AnsibleActionFail(answer.get("msg") or f"{unit} cannot be followed", result=answer)
+        for line in answer["lines"]:
+            if watched or not line["progress"]:
+                display.display(f"{host}: {line['text']}")
+            if not line["progress"]:
+                spoken.append(line["text"])
+    if answer["result"] != "success":
+        said = "\n".join(spoken[-20:]) or f"See: journalctl --unit={unit}"
+        raise AnsibleActionFail(f"{host}: {name or unit} failed ({answer['result']}):\n{said}")
+    return spoken

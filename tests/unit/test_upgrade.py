@@ -1,0 +1,219 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The way of an upgrade: which releases, what is done at each, what a user reads when there is none."""
+
+import pytest
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible_collections.selfhosting.lago.plugins.action import product, upgrade_plan, upgrade_tasks
+from ansible_collections.selfhosting.lago.plugins.plugin_utils import upgrade
+from virtual_host import REPOSITORY, VirtualHost
+
+DATA = yaml.safe_load((REPOSITORY / "roles/lago/vars/main/upgrade_stops.yml").read_text())
+FACTS = {
+    "stops": DATA["lago_upgrade_stops"],
+    "always": DATA["lago_upgrade_tasks"],
+    "highest": "v1.53.0",
+    "known": ["v1.52.1", "v1.53.0"],
+}
+RUNNING = {
+    "images": {"mash-lago-api": "getlago/api:v1.51.0"},
+    "image_ids": {"mash-lago-api": "sha256:1"},
+    "schema": "20260422085615",
+    "landmarks": ["20260422085615"],
+    "invalid_indexes": [],
+}
+OPTIONS = {"without_backup": False, "closed": False, "seconds": 3600}
+PERFORM = {"name": "upgrade:perform_required_jobs", "environment": {}, "endless": False}
+
+
+def versions(present, wanted, begun=""):
+    return [hop.version for hop in upgrade.hops(present, wanted, FACTS, begun)]
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted", "begun", "expected"),
+    [
+        ("v1.51.0", "v1.52.1", "", ["v1.52.1"]),
+        # A stop is made at the newest release of it that is known.
+        ("v1.51.0", "v1.53.0", "", ["v1.52.1", "v1.53.0"]),
+        ("v1.52.1", "v1.53.0", "", ["v1.53.0"]),
+        ("v1.52.1", "v1.52.1", "", []),
+        ("v1.31.0", "v1.52.1", "", ["v1.32.0", "v1.42.0", "v1.44.0", "v1.45.0", "v1.50.0", "v1.52.1"]),
+        # A run died after the migration: the release is there, its tasks were not run.
+        ("v1.52.1", "v1.52.1", "v1.52.1", ["v1.52.1"]),
+        ("v1.52.1", "v1.53.0", "v1.52.1", ["v1.52.1", "v1.53.0"]),
+        # It failed before: nothing of it is there, and another one is wanted now.
+        ("v1.51.0", "v1.52.1", "v1.52.0", ["v1.52.1"]),
+        ("v1.53.0", "v1.53.4", "", ["v1.53.4"]),
+    ],
+)
+def test_the_way(present, wanted, begun, expected):
+    assert versions(present, wanted, begun) == expected
+
+
+def test_what_is_done_at_each():
+    first, second = upgrade.hops("v1.51.0", "v1.53.0", FACTS)
+    assert first.tasks == [PERFORM]
+    assert first.why == ["mandatory stop v1.52.0 before v1.53.0: rails upgrade:perform_required_jobs"]
+    assert (second.tasks, second.why) == ([PERFORM], ["it is where you want to go"])
+
+
+def test_tasks_with_variables_and_those_that_never_end():
+    way = {hop.version: hop for hop in upgrade.hops("v1.41.0", "v1.46.0", FACTS)}
+    assert way["v1.42.0"].tasks == [{**PERFORM, "endless": True}]
+    assert [task["environment"] for task in way["v1.45.0"].tasks] == [{}, {"DRY_RUN": "false"}, {}]
+
+
+def test_what_only_a_person_can_do_is_no_task_and_stops_the_way():
+    way = {hop.version: hop for hop in upgrade.hops("v1.24.0", "v1.29.0", FACTS)}
+    assert list(way) == ["v1.25.0", "v1.28.1", "v1.29.0"]
+    assert [bool(hop.by_hand) for hop in way.values()] == [True, True, False]
+    assert way["v1.25.0"].tasks == []
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted", "words"),
+    [
+        ("", "v1.52.1", "just install-all"),
+        ("v1.52.1", "v1.51.0", "just rollback"),
+        ("v1.52.1", "v1.54.0", "just update"),
+    ],
+)
+def test_where_there_is_no_way(present, wanted, words):
+    with pytest.raises(upgrade.UpgradeError, match=words):
+        versions(present, wanted)
+
+
+@pytest.mark.parametrize(
+    ("asked", "configured", "expected"),
+    [
+        ("v1.51.2", "v1.51.0", "v1.51.2"),
+        ("1.51.2", "v1.51.0", "v1.51.2"),
+        ("", "v1.51.0", "v1.52.1"),
+        ("", "v1.51.3", "v1.51.3"),
+    ],
+)
+def test_where_to(asked, configured, expected):
+    assert upgrade.destination("v1.51.0", asked, configured, "v1.52.1") == expected
+
+
+def test_no_release():
+    with pytest.raises(upgrade.UpgradeError, match=r"'newest' is no Lago version.*just upgrade v1\.52\.1"):
+        upgrade.destination("v1.51.0", "newest", "v1.51.0", "v1.52.1")
+
+
+def test_a_run_that_died_goes_on_with_what_it_noted():
+    first = upgrade.began(None, "v1.51.0", "v1.53.0", {}, 1)
+    died = {**first, "hop": "v1.52.1", "backup": {"snapshot": "abc"}}
+    assert upgrade.unfinished(died) == "v1.52.1"
+    again = upgrade.began(died, "v1.52.1", "v1.53.0", {}, 2)
+    assert (again["from"], again["backup"], again["began"]) == ("v1.51.0", {"snapshot": "abc"}, 1)
+    done = {**again, "state": "done"}
+    assert upgrade.unfinished(done) == ""
+    assert upgrade.began(done, "v1.53.0", "v1.54.0", {}, 3)["from"] == "v1.53.0"
+
+
+def test_a_failed_gate_and_containers_that_never_get_ready_are_told_apart():
+    indexes = upgrade.leftovers(["public.half"], ["docker", "exec", "mash-postgres", "psql", "--command"])
+    gate = upgrade.failed("one", "v1.53.0", "v1.52.1", {"msg": "it broke", "phase": "gate"}, "abc", indexes)
+    assert "v1.52.1 goes on serving" in gate
+    assert "psql --command 'DROP INDEX CONCURRENTLY public.half'" in gate
+    assert "rollback" not in gate
+    ready = upgrade.failed("one", "v1.53.0", "v1.52.1", {"msg": "it broke", "phase": "converge"}, "abc", [])
+    assert "just rollback -l one" in ready
+    assert "goes on serving" not in ready
+
+
+def test_a_task_is_ended_inside_of_its_container():
+    command = upgrade_tasks.task_command("worker", {**PERFORM, "environment": {"DRY_RUN": "false"}}, 60)
+    assert command[:3] == ["/usr/bin/docker", "exec", "worker"]
+    assert command[-5:] == ["DRY_RUN=false", "bundle", "exec", "rails", "upgrade:perform_required_jobs"]
+    assert "timeout --kill-after=30 60 env" in command[5]
+    assert "124" not in command[5]
+    assert "124" in upgrade_tasks.task_command("worker", {**PERFORM, "endless": True}, 60)[5]
+
+
+@pytest.fixture
+def plan(monkeypatch):
+    """Runs the action for a server with Lago; what it prints is in a list."""
+    shown = []
+    monkeypatch.setattr(upgrade_plan.display, "display", shown.append)
+
+    def run(version="", present="v1.51.0", running=None, change=None, record=None, print_only=True, **options):
+        records = {"mash-lago-upgrade": record} if record else {}
+        host = VirtualHost(
+            change={"backup_enabled": True, **(change or {})},
+            server={"lago": {"version": present}, "records": records},
+        )
+        arguments = {
+            "server": host.server,
+            "version": version,
+            "options": {**OPTIONS, **options},
+            "print_only": print_only,
+        }
+        action = host.action(upgrade_plan, arguments)
+        monkeypatch.setattr(action, "_execute_module", lambda **_arguments: {**RUNNING, **(running or {})})
+        return action.run(None, host.variables), "\n".join(shown)
+
+    return run
+
+
+def test_the_plan_says_what_is_there_and_what_happens(plan):
+    result, text = plan("v1.52.1")
+    assert [hop["version"] for hop in result["hops"]] == ["v1.52.1"]
+    for words in (
+        "Lago v1.51.0 is there (schema 20260422085615)",
+        "mash-lago-api runs getlago/api:v1.51.0",
+        "1. v1.52.1",
+        "why:       mandatory stop v1.52.0",
+        "migration: ./scripts/migrate.sh",
+        "task:      rails upgrade:perform_required_jobs, at most 3600 s",
+        "backup:    made and restored on trial",
+        "docs.getlago.com",
+    ):
+        assert words in text
+
+
+def test_nothing_to_upgrade_asks_nobody(plan):
+    result, text = plan(present="v1.52.1", running={"landmarks": []}, print_only=False)
+    assert result["hops"] == []
+    assert "nothing to upgrade" in text
+
+
+def test_nobody_there_to_confirm(plan):
+    with pytest.raises(AnsibleActionFail, match=r"confirm=lago\.example\.com"):
+        plan(print_only=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "words"),
+    [
+        ({"backup_enabled": False}, {}, "-e upgrade_without_backup=true"),
+        ({"lago_api_container_http_host_bind_port": "3000"}, {"closed": True}, "another way to the API"),
+        ({"lago_workers": [{"kind": "meilisearch"}]}, {}, "for v1.52.1: lago_workers"),
+    ],
+)
+def test_what_has_to_be_set_first(plan, change, options, words):
+    with pytest.raises(AnsibleActionFail, match=words):
+        plan(change=change, **options)
+
+
+def test_a_database_that_is_newer_than_the_images(plan):
+    with pytest.raises(AnsibleActionFail, match=r"migrated by v1\.52\.0 or newer"):
+        plan(running={"landmarks": ["20260422085615", "20260604180513"]})
+
+
+def test_a_failure_says_in_which_phase_it_was(monkeypatch):
+    host = VirtualHost()
+    action = host.action(product, {"name": "lago", "server": host.server})
+
+    def execute(module_name, module_args, task_vars):
+        if module_args.get("operation") == "step":
+            return {"failed": True, "msg": "it broke"}
+        return {"networks": [], "directories": [], "files": [], "diff": [], "pending": {}, "units": {}}
+
+    monkeypatch.setattr(action, "_execute_module", execute)
+    with pytest.raises(AnsibleActionFail) as failure:
+        action.run(None, host.variables)
+    assert (failure.value.result["phase"], failure.value.message) == ("gate", "it broke")
