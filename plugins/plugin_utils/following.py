@@ -13,9 +13,7 @@ from ansible.utils.display import Display
 display = Display()
 
 
-def follow(
-    action: t.Any, host: str, unit: str, task_vars: t.Mapping, *, name: str = "", **first: t.Any
-) -> list[str]:
+def follow(action: t.Any, host: str, unit: str, task_vars: t.Mapping, *, name: str = "", **first: t.Any) -> list[str]:
     """What it said; progress is for people at a terminal only. `first` is what the module is told when it starts it."""
     watched = sys.stdout.isatty()
     spoken: list[str] = []
