@@ -69,6 +69,16 @@ def shared_parts(products: t.Iterable[t.Any], foreign: t.Mapping, claimed: t.Con
     return parts
 
 
+def sharing_problems(products: t.Mapping[str, t.Any], foreign: t.Mapping, claimed: t.Container[str]) -> list[str]:
+    """Why MASH's shared services cannot simply be taken over."""
+    parts = shared_parts(products.values(), foreign, claimed)
+    problems = [refusal_of_alpine_data(part, foreign) for part in parts if part.product.name == "postgres"]
+    decided = products["lago"].evaluate("mash_playbook_takeover_shared_services | bool")
+    if any(part.users for part in parts) and not decided:
+        problems.append(offer(parts, products["lago"]))
+    return [problem for problem in problems if problem]
+
+
 def _also(product: t.Any, foreign: t.Mapping) -> list[str]:
     """Databases and entry points that nothing of ours needs."""
     if product.name == "postgres":

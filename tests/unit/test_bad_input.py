@@ -122,7 +122,7 @@ def found(name, monkeypatch):
     host = host_of(name)
     action = host.action(preflight, {"products": list(PRODUCTS), "server": host.server})
     unknown, _remarks = action.names(host.variables)
-    return [*unknown, *action.problems(list(PRODUCTS), host.variables)]
+    return [*unknown, *action.problems(action.products(list(PRODUCTS), host.variables), host.variables)]
 
 
 @functools.cache

@@ -27,7 +27,7 @@ def refused(host):
         done = plays.attempt(server_of(host).name, *arguments, **variables)
         assert done.returncode != 0
         assert former.state(host) == before
-        assert "refused: nothing was changed" in former.plain(done.stdout)
+        assert "Nothing was changed on any host" in former.plain(done.stdout)
         return former.plain(done.stdout)
 
     return run

@@ -8,8 +8,7 @@ import subprocess
 
 import pytest
 import yaml
-from ansible.errors import AnsibleActionFail
-from ansible_collections.selfhosting.lago.plugins.action import takeover as action
+from ansible_collections.selfhosting.lago.plugins.action import preflight
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import keyed_digest
 from ansible_collections.selfhosting.lago.plugins.modules import server_units
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import keys
@@ -37,22 +36,21 @@ def foreign(**more):
     }
 
 
-def stopped_by(stranger, change=None, environment=None, tables=None, monkeypatch=None):
-    """The problems and warnings of the action."""
-    host = VirtualHost(change=change, server={"foreign": stranger, "lago": {"environment": environment or {}}})
-    plugin = host.action(action, {"products": list(PRODUCTS), "server": host.server, "neighbours": []})
-    asked = []
+def stopped_by(stranger, change=None, environment=None, answer=None, unset=()):
+    """The problems and warnings of the preflight, and what it asked the server."""
+    change = {"mash_playbook_dns_check_enabled": False, **(change or {})}
+    server = {"foreign": stranger, "lago": {"environment": environment or {}}, "postgres_major": "17"}
+    host = VirtualHost(change=change, server=server, unset=unset)
+    arguments = {"products": list(PRODUCTS), "server": host.server, "neighbours": [], "takes_over": True}
+    plugin, asked = host.action(preflight, {**arguments, "neighbour_problems": []}), []
 
     def execute(module_name, module_args, task_vars):
         asked.append(module_args)
-        return {"tables": tables}
+        return answer
 
     plugin._execute_module = execute
-    try:
-        answer = plugin.run(None, host.variables)
-    except AnsibleActionFail as failure:
-        return failure.result["problems"], [], asked
-    return [], answer.get("warnings", []), asked
+    found = plugin.run(None, host.variables)
+    return found["problems"], found["hints"], asked
 
 
 def test_what_only_lago_uses_is_taken_over_without_a_word():
@@ -88,7 +86,7 @@ def test_the_lines_for_lago_only_leave_nothing_to_take_over():
     pasted = yaml.safe_load(lines)
     assert pasted["lago_database_hostname"] == "mash-postgres"
     assert pasted["lago_api_container_additional_networks_custom"] == ["mash-postgres", "mash-valkey"]
-    assert stopped_by(stranger, pasted) == ([], [], [])
+    assert stopped_by(stranger, {**pasted, "backup_enabled": False}) == ([], [], [])
     rendered = VirtualHost(change=pasted).rendered("lago")
     unit = rendered["/etc/systemd/system/mash-lago-api.service"]["content"]
     for network in ("traefik", "mash-postgres", "mash-valkey"):
@@ -180,7 +178,9 @@ OTHER = {name: "another" for entry in list(keys.KEYS.values())[:3] for name in e
     ],
 )
 def test_keys(changes, tables, expected):
-    problems, _warnings, asked = stopped_by(foreign(), environment=live_environment(**changes), tables=tables)
+    problems, _warnings, asked = stopped_by(
+        foreign(), environment=live_environment(**changes), answer={"tables": tables}
+    )
     text = "\n".join(problems)
     assert bool(text) == bool(expected)
     assert all(words in text for words in expected), text
@@ -188,11 +188,44 @@ def test_keys(changes, tables, expected):
     assert "another" not in text
 
 
+def test_what_is_wrong_with_values_and_with_the_takeover_is_said_together():
+    change = {"postgres_connection_port": "many"}
+    stranger = foreign(units={"notes": ["traefik"]})
+    problems, _hints, asked = stopped_by(
+        stranger, change, live_environment(SECRET_KEY_BASE="x"), {"tables": table(1, 0, 0, 1)}
+    )
+    beginnings = ["postgres_connection_port", "MASH's services here", "Lago's stored credentials", "Lago signs"]
+    assert [problem.startswith(words) for problem, words in zip(problems, beginnings, strict=True)] == [True] * 4
+    assert len(asked) == 1
+
+
+def test_a_value_that_nothing_can_be_looked_up_with_is_the_only_problem():
+    problems, _hints, asked = stopped_by(foreign(), {"postgres_identifier": "{{ not_there }}"}, live_environment())
+    assert [problem.split()[0] for problem in problems] == ["postgres_identifier"]
+    assert asked == []
+
+
+def test_keys_that_nobody_can_try():
+    problems, _hints, _asked = stopped_by(
+        foreign(), environment=live_environment(), answer={"failed": True, "msg": "no"}
+    )
+    assert problems == ["no"]
+
+
+def test_other_verbs_do_not_ask_what_was_there():
+    host = VirtualHost(
+        change={"mash_playbook_dns_check_enabled": False}, server={"foreign": foreign(units={"notes": ["traefik"]})}
+    )
+    arguments = {"products": list(PRODUCTS), "server": host.server, "neighbour_problems": [], "takes_over": False}
+    assert host.action(preflight, arguments).run(None, host.variables)["problems"] == []
+
+
 def test_a_weak_key_that_encrypts_is_a_warning():
     change = {"lago_api_environment_variable_encryption_primary_key": "changeme"}
     environment = live_environment(ENCRYPTION_PRIMARY_KEY="changeme", LAGO_ENCRYPTION_PRIMARY_KEY="changeme")
-    problems, warnings, _asked = stopped_by(foreign(), change, environment, table(1, 1, 1, 0))
+    problems, hints, _asked = stopped_by(foreign(), change, environment, {"tables": table(1, 1, 1, 0)})
     assert problems == []
+    warnings = [hint for hint in hints if "payment providers" in hint]
     assert [warning.split()[0] for warning in warnings] == list(change)
     assert "changeme" not in str(warnings)
 
