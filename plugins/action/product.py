@@ -112,7 +112,11 @@ class ActionModule(ActionBase):
         changes["files"] = sorted(changes["files"] + swapped.get("removed", []))
         self._phase = "converge"
         if plan.units:
-            changes["units"].update(self.units("converge", plan.all_units, order=plan.order))
+            steps = [self.step_arguments(step) for step in plan.swaps]
+            changes["units"].update(self.units("converge", plan.all_units, order=plan.order, steps=steps))
+        else:
+            for step in plan.swaps:
+                changes["units"].update(self.step(step))
         if plan.leftovers:
             self.wait_for_leftovers(plan)
             changes["units"].update(self.module("server_removal", units=sorted(plan.leftovers))["units"])
@@ -176,6 +180,9 @@ class ActionModule(ActionBase):
     def units(self, operation: str, units: dict, **arguments) -> dict:
         return self.module("server_units", operation=operation, units=units, **arguments)["units"]
 
+    @staticmethod
+    def step_arguments(step) -> dict:
+        return {"unit": step.unit, "record": {**step.record, "image": step.image}, "borrow": step.borrow}
+
     def step(self, step) -> dict:
-        record = {**step.record, "image": step.image}
-        return self.module("server_units", operation="step", units={step.unit: step.image}, record=record)["units"]
+        return self.units("step", {step.unit: step.image}, steps=[self.step_arguments(step)])

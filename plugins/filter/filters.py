@@ -10,6 +10,8 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.selfhosting.lago.plugins.module_utils.engine import keyed_digest
+from ansible_collections.selfhosting.lago.plugins.module_utils.takeover import database_target
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import workers
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.definition import DefinitionError
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.keys import fingerprints, older_secret
@@ -60,6 +62,11 @@ def with_digest(reference: str, digests: t.Mapping[str, str]) -> str:
     known = {image_name(name): digest for name, digest in digests.items()}
     digest = known.get(image_name(reference))
     return f"{reference}@{digest}" if digest and "@" not in reference else reference
+
+
+def other_password(url: str, live: t.Mapping, key: str) -> bool:
+    """Whether what runs connects to the same database as the same user, with another password."""
+    return live["target"] == database_target(url) != "" and live["url"] != keyed_digest(key, url.encode())
 
 
 def memory_kb_as_mb(value: t.Any, numerator: int, denominator: int, most_mb: int = 0) -> int:
@@ -213,6 +220,7 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable]:
         return {
             "container_mounts": container_mounts,
+            "database_target": database_target,
             "environment_faults": environment_faults,
             "gate_command": gate_command,
             "htpasswd": htpasswd,
@@ -230,6 +238,7 @@ class FilterModule:
             "memory_kb_as_mb": memory_kb_as_mb,
             "other_clocks": other_clocks,
             "other_than": other_than,
+            "other_password": other_password,
             "percent_encode": percent_encode,
             "redis_url": redis_url,
             "same_machine": same_machine,

@@ -85,6 +85,18 @@ def environment_of(path):
     return values
 
 
+def database_target(url):
+    """Who connects to which database: a DATABASE_URL without password and options. Empty where it is none."""
+    match = re.match(r"^\w+://([^:@/]*)(?::.*)?@([^@/?]*)(/[^?]*)", url)
+    return f"{match[1]}@{match[2]}{match[3]}" if match else ""
+
+
+def database_of(path, key):
+    """What the processes that read an environment file connect to, and a digest of the password with it."""
+    url = environment_of(path).get("DATABASE_URL", "")
+    return {"target": database_target(url), "url": keyed_digest(key, url.encode()) if url else ""}
+
+
 def environment_digests(path, key):
     return {name: keyed_digest(key, value.encode()) for name, value in environment_of(path).items()}
 

@@ -99,7 +99,8 @@ server:
     C(valkey_persistence), C(listening), C(listeners) (address, port and who listens there), C(time_synchronised),
     C(python_apt), C(python_docker), C(programs) (those that are there),
     C(lago) (C(version), C(schema), C(has_users), none where it was not asked or its database is not up here, and keyed
-    checksums of its C(environment) as long as no fingerprints of its keys are recorded), C(foreign) (what this
+    checksums of its C(environment) as long as no fingerprints of its keys are recorded; C(database), the C(target) that
+    it connects to and a keyed checksum of the whole C(url)), C(foreign) (what this
     collection did not write; C(units), and where there are any C(containers), C(databases), C(entry_points)).
   returned: always
   type: dict
@@ -368,7 +369,8 @@ def lago(parameters, docker, units, stranger, recorded):
     """Which release of Lago is there: what its unit or container names, or the migration that ran last."""
     names = parameters["lago"]
     if not names:
-        return {"version": "", "schema": [], "environment": {}, "has_users": None}
+        nowhere = {"target": "", "url": ""}
+        return {"version": "", "schema": [], "environment": {}, "has_users": None, "database": nowhere}
     unit = f"{names['api']}.service"
     container = stranger["containers"].get(names["api"], {})
     image = (
@@ -389,6 +391,7 @@ def lago(parameters, docker, units, stranger, recorded):
         "version": takeover.newest(present, migrated),
         "schema": schema,
         "environment": environment,
+        "database": takeover.database_of(names["environment_path"], parameters["digest_key"]),
         "has_users": has_users(parameters, docker) if names["ask_for_users"] else None,
     }
 

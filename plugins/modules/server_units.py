@@ -9,7 +9,7 @@ short_description: Make what runs equal to what is installed, with one systemctl
 description:
   - C(converge) enables and starts what is down and restarts what differs from the files and images on the server.
   - C(restart) restarts always, C(stop) stops.
-  - C(step) runs a one-shot unit to its end and records its success.
+  - C(step) runs the one-shot unit in O(steps) to its end and records its success.
   - C(waiting) asks the containers in O(leftovers) what still waits for them, until nothing does or O(patience) is
     over.
   - The order comes from the units' own dependencies and from O(order). A unit that does not get ready fails the call
@@ -38,9 +38,21 @@ options:
     description: With C(waiting), seconds after which to answer at the latest.
     type: int
     default: 10
-  record:
-    description: With C(step), where the success is recorded, and what it depends on.
-    type: dict
+  steps:
+    description:
+      - One-shot units. With C(step) the one that is run; with C(converge) those that run once what has a C(stop_rank)
+        is stopped, right before anything is restarted.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      unit: {description: Its name., type: str, required: true}
+      record: {description: "Where the success is recorded, and what it depends on.", type: dict, required: true}
+      borrow:
+        description:
+          - Lines C(names) of the environment file C(path) that are taken from C(file) as long as the step runs.
+        type: dict
+        default: {}
 author: The selfhosting.lago authors
 """
 
@@ -166,20 +178,27 @@ def turns(names, order):
     return found
 
 
-def start(module, down, stale, order):
+def start(module, down, stale, order, steps=()):
     """Start what is down, restart what is stale.
 
     systemctl queues each restart by itself, which would start twice what another one has just pulled in; so only what
     runs is restarted, what is down is started, and both are waited for together, in the order of the units' own.
 
     What has a rank is stopped before anything is restarted, and started after it: no clock fills queues on which nobody
-    works. Nothing is waited for in between, so that all boot at once.
+    works. Nothing is waited for in between, so that all boot at once. The steps are called right before the restarts.
     """
     run(["systemctl", "reset-failed", "--", *sorted([*down, *stale])], check=False)
     first, *later = turns(stale, order) or [[]]
-    for names in by_rank(first, order, first_stopped=True):
-        if rank(names[0], order):
-            run(["systemctl", "stop", "--", *names], check=False)
+    stopped = [names for names in by_rank(first, order, first_stopped=True) if rank(names[0], order)]
+    for names in stopped:
+        run(["systemctl", "stop", "--", *names], check=False)
+    try:
+        for step in steps:
+            step()
+    except SystemExit:
+        for names in reversed(stopped):
+            run(["systemctl", "start", "--no-block", "--", *names], check=False)
+        raise
     ranked = [name for name in [*down, *first] if rank(name, order)]
     unranked = [name for name in first if not rank(name, order)]
     if unranked:
@@ -234,10 +253,36 @@ def write_record(record):
     os.replace(temporary, record["path"])
 
 
-def run_step(module, units, record):
-    (name,) = units
+@contextlib.contextmanager
+def borrowed(path, file, names):
+    """Within, lines of an environment file are those of another one; a run that dies here is put right by the next."""
+    with open(path, encoding="utf-8") as own, open(file, encoding="utf-8") as other:
+        text, lines = own.read(), other.read().splitlines(keepends=True)
+    taken = {name: line for line in lines for name in names if line.startswith(f"{name}=")}
+    mixed = [taken.get(line.partition("=")[0], line) for line in text.splitlines(keepends=True)]
+    rewrite(path, "".join(mixed))
+    try:
+        yield
+    finally:
+        rewrite(path, text)
+
+
+def rewrite(path, text):
+    """The file with another content, at once and with the same owner and mode."""
+    was = os.stat(path)
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chown(temporary, was.st_uid, was.st_gid)
+    os.chmod(temporary, was.st_mode & 0o7777)
+    os.replace(temporary, path)
+
+
+def run_step(module, step):
+    name, record = step["unit"], step["record"]
     run(["systemctl", "reset-failed", "--", name], check=False)
-    done = run(["systemctl", "start", "--", name], check=False)
+    with borrowed(**step["borrow"]) if step["borrow"] else contextlib.nullcontext():
+        done = run(["systemctl", "start", "--", name], check=False)
     if done.returncode:
         invocation = show_units([name])[name].get("InvocationID")
         lines = journal(name, lines=30, invocation=invocation) or journal(name, lines=30)
@@ -247,10 +292,9 @@ def run_step(module, units, record):
             ),
             units={},
         )
-    if record:
-        image_id = Docker().image_ids().get(normal_reference(record["image"]), "")
-        content = dict(record["content"], image_id=image_id, database=database_system(record["data_path"]))
-        write_record({"path": record["path"], "content": content})
+    image_id = Docker().image_ids().get(normal_reference(record["image"]), "")
+    content = dict(record["content"], image_id=image_id, database=database_system(record["data_path"]))
+    write_record({"path": record["path"], "content": content})
     return {name: {"action": "run", "reasons": []}}
 
 
@@ -266,18 +310,27 @@ def main():
             "order": {"type": "dict", "default": {}},
             "leftovers": {"type": "dict", "default": {}},
             "patience": {"type": "int", "default": 10},
-            "record": {"type": "dict"},
+            "steps": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "unit": {"type": "str", "required": True},
+                    "record": {"type": "dict", "required": True},
+                    "borrow": {"type": "dict", "default": {}},
+                },
+            },
         },
         supports_check_mode=True,
     )
-    operation, order = module.params["operation"], module.params["order"]
+    operation, order, steps = (module.params[name] for name in ("operation", "order", "steps"))
     units = {name: {"image": image} for name, image in module.params["units"].items()}
     changes = {}
     try:
         if operation == "step":
             changes = {name: {"action": "run", "reasons": []} for name in units}
             if not module.check_mode:
-                changes = run_step(module, units, module.params["record"])
+                changes = run_step(module, *steps)
             module.exit_json(changed=True, units=changes)
         if operation == "waiting":
             found = waiting_for(module.params["leftovers"], module.params["patience"])
@@ -293,8 +346,9 @@ def main():
                 if off:
                     run(["systemctl", "enable", "--quiet", "--", *off])
                 end_processes([name for name, state in states.items() if UNKNOWN_START in state["stale"]], docker)
-                if changes:
-                    start(module, *split(changes), order)
+                if changes or steps:
+                    calls = [lambda step=step: changes.update(run_step(module, step)) for step in steps]
+                    start(module, *split(changes), order, calls)
             for name in off:
                 changes.setdefault(name, {"action": "enable", "reasons": ["it would not come up at boot"]})
         elif operation == "restart":

@@ -19,9 +19,17 @@ SERVICE = {
     # Unit, container and default host name.
     "name": {"type": "str", "required": True},
     "kind": {"type": "str", "choices": ["service", "one-shot", "timer"], "default": "service"},
-    # one-shot only: `gate` runs with the new image before anything that a running unit reads is changed, `after` once
-    # the product's services are up, `manual` only when somebody starts it.
-    "phase": {"type": "str", "choices": ["gate", "after", "manual"], "default": "manual"},
+    # one-shot only: `gate` runs with the new image before anything that a running unit reads is changed, `swap` right
+    # before the product's services restart, `after` once they are up, `manual` only when somebody starts it.
+    "phase": {"type": "str", "choices": ["gate", "swap", "after", "manual"], "default": "manual"},
+    # gate only: lines of its environment that are still those of a file that running units read.
+    "borrows": {
+        "type": "dict",
+        "options": {
+            "file": {"type": "path", "required": True},
+            "names": {"type": "list", "elements": "str", "required": True},
+        },
+    },
     # one-shot only: the step runs again when one of these values, its command or its image changed.
     "inputs": {"type": "list", "elements": "str", "default": []},
     "description": {"type": "str", "required": True},

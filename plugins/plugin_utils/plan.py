@@ -26,6 +26,8 @@ class Step:
     image: str
     record: dict
     reason: str
+    # Where its environment is, and from where which lines of it are taken while it runs; nothing for most.
+    borrow: dict = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -47,6 +49,8 @@ class Plan:
     # Seconds to wait for them.
     leftovers_limit: int = 600
     units: dict[str, dict] = dataclasses.field(default_factory=dict)
+    # Steps of the swap that running processes notice: right before these are restarted.
+    swaps: list[Step] = dataclasses.field(default_factory=list)
     after: list[Step] = dataclasses.field(default_factory=list)
     # Those of them that would run on if nobody had asked for a restart, with the reference of their image.
     restarts: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -69,10 +73,14 @@ class Plan:
             "files": sorted(file["path"] for file in [*self.stage_files, *self.swap_files, *self.absent_files]),
             "units": {
                 **{unit: {"action": "remove", "reasons": ["nothing asks for it any more"]} for unit in self.obsolete},
-                **{step.unit: {"action": "run", "reasons": [step.reason]} for step in self.gates + self.after},
+                **{step.unit: {"action": "run", "reasons": [step.reason]} for step in self.steps},
                 **self.units,
             },
         }
+
+    @property
+    def steps(self) -> list[Step]:
+        return self.gates + self.swaps + self.after
 
     @property
     def empty(self) -> bool:
@@ -169,7 +177,7 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
         if service["kind"] == "one-shot" and service["phase"] != "manual":
             step = _step(service, server, key, product, f"{renderer.engine_path}/records/{service['name']}.json")
             if step:
-                (plan.gates if service["phase"] == "gate" else plan.after).append(step)
+                {"gate": plan.gates, "swap": plan.swaps, "after": plan.after}[service["phase"]].append(step)
     for entry in services + programs:
         for unit in unit_names(entry):
             wanted_units.add(unit)
@@ -226,7 +234,7 @@ def _files(
     for service in services:
         for file in renderer.service_files(service, product_files):
             files[file["path"]] = file
-            if service["phase"] == "gate":
+            if service["phase"] in ("gate", "swap"):
                 staged.add(file["path"])
     for command in commands:
         files.update({file["path"]: file for file in renderer.program_files(command)})
@@ -249,7 +257,10 @@ def _step(service: dict, server: t.Mapping, key: str, product: t.Any, record_pat
         return None
     # On the first run there is a database only when the step runs: the server says then which one it is.
     record = {"path": record_path, "content": record, "data_path": product.evaluate("postgres_data_path")}
-    return Step(f"{service['name']}.service", service["image"], record, reason)
+    borrow = (
+        {**service["borrows"], "path": f"{service['path']}/{service['environment_name']}"} if service["borrows"] else {}
+    )
+    return Step(f"{service['name']}.service", service["image"], record, reason, borrow)
 
 
 def _former(unit: str, server: t.Mapping) -> dict | None:

@@ -56,10 +56,11 @@ def test_the_order(bring_up):
         "server_images",
         "server_files",
         "server_units step",
+        "server_units step",
         "server_files",
         "server_units converge",
     ]
-    staged, swapped = ({file["path"] for file in calls[number][1]["files"]} for number in (1, 3))
+    staged, swapped = ({file["path"] for file in calls[number][1]["files"]} for number in (1, 4))
     assert "/mash/lago/migrate/env" in staged
     assert "/mash/lago/api/env" in swapped
     assert calls[1][1]["networks"]

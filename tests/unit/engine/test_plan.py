@@ -6,6 +6,7 @@ import functools
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.selfhosting.lago.plugins.module_utils.engine import keyed_digest
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import differs, units_of
 from virtual_host import PRODUCTS, VirtualHost, apply, merged
 
@@ -115,6 +116,7 @@ def test_a_new_version_stages_the_migration_and_swaps_the_rest():
     plan = lago(NEW_VERSION)
     assert plan.changes["images"] == ["docker.io/getlago/api:v1.52.2", "docker.io/getlago/front:v1.52.2"]
     assert [step.unit for step in plan.gates] == ["mash-lago-migrate.service"]
+    assert plan.gates[0].borrow == {}
     assert names(plan.stage_files) == {"/etc/systemd/system/mash-lago-migrate.service"}
     assert names(plan.swap_files) == {
         f"/etc/systemd/system/mash-lago-{name}.service" for name in ("api", "api-worker", "api-clock", "front")
@@ -173,9 +175,62 @@ def test_the_gate_does_not_run_for_what_the_migration_does_not_depend_on():
 
 
 def test_a_record_holds_no_secret():
-    change = {"lago_database_password": "swordfish"}
-    (gate,) = lago(change).gates
+    (gate,) = lago(OTHER_PASSWORD).gates
     assert "swordfish" not in str(gate.record)
+
+
+def live(password, host="mash-postgres"):
+    """What the probe says about the database of the processes that run."""
+    url = f"postgresql://lago:{password}@{host}:5432/lago"
+    digest = keyed_digest(VirtualHost().key, url.encode())
+    return merged(installed(), {"lago": {"database": {"target": f"lago@{host}:5432/lago", "url": digest}}})
+
+
+OTHER_PASSWORD = {"lago_database_password": "swordfish"}
+
+
+def test_a_password_changes_with_the_restart():
+    plan = VirtualHost(change=OTHER_PASSWORD, server=live("old")).plan("lago")
+    assert [step.unit for step in plan.swaps] == ["mash-lago-database-password.service"]
+    assert plan.gates == []
+    assert plan.units.keys() == PROCESSES
+    assert names(plan.stage_files) == {"/mash/lago/migrate/env", "/mash/postgres/mash-lago-password.sql"}
+    assert names(plan.swap_files) == {"/mash/lago/api/env"}
+
+
+def test_a_migration_before_that_uses_the_password_that_still_counts():
+    plan = VirtualHost(change={**OTHER_PASSWORD, **NEW_VERSION}, server=live("old")).plan("lago")
+    (migration,) = plan.gates
+    assert migration.borrow == {
+        "file": "/mash/lago/api/env",
+        "names": ["DATABASE_URL"],
+        "path": "/mash/lago/migrate/env",
+    }
+    assert [step.unit for step in plan.swaps] == ["mash-lago-database-password.service"]
+
+
+@pytest.mark.parametrize("server", [live("swordfish"), live("old", "elsewhere"), installed()])
+def test_a_password_that_nothing_differs_from_is_set_before_the_migration(server):
+    """Another run died after the swap, Lago moves from another database, or nothing is there yet."""
+    plan = VirtualHost(change={**OTHER_PASSWORD, **NEW_VERSION}, server=server).plan("lago")
+    assert [step.unit for step in plan.gates] == ["mash-lago-database-password.service", "mash-lago-migrate.service"]
+    assert plan.swaps == []
+    assert plan.gates[1].borrow == {}
+
+
+def test_a_database_that_is_not_ours_keeps_its_passwords():
+    plan = VirtualHost(change={**OTHER_PASSWORD, "lago_database_hostname": "db.example.com"}).plan("lago", installed())
+    assert [step.unit for step in plan.gates] == ["mash-lago-migrate.service"]
+    assert plan.swaps == []
+
+
+def test_postgres_leaves_the_password_of_a_role_to_the_service_that_uses_it():
+    host = VirtualHost(
+        change={"postgres_managed_databases_additional": [{"name": "n", "username": "n", "password": "p"}]}
+    )
+    text = host.rendered("postgres")["/mash/postgres/databases.sql"]["content"]
+    assert "ALTER ROLE \"n\" LOGIN PASSWORD 'p'" in text
+    assert 'ALTER ROLE "lago"' not in text
 
 
 def test_another_database_runs_what_follows_postgres():
@@ -223,7 +278,7 @@ def test_a_restart_that_was_asked_for():
 
 
 def test_a_product_that_is_switched_off_loses_its_units():
-    names = [f"{name}.service" for name in [*LAGO, "mash-lago-migrate"]]
+    names = [f"{name}.service" for name in [*LAGO, "mash-lago-migrate", "mash-lago-database-password"]]
     assert units_of([SimpleNamespace(identifier="mash-lago")], installed()) == sorted(names)
     assert units_of([SimpleNamespace(identifier="mash-nothing")], installed()) == []
 

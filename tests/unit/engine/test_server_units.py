@@ -161,12 +161,13 @@ def test_a_worker_that_is_down_is_started_for_its_work(units):
 @pytest.fixture
 def record(tmp_path):
     path = tmp_path / "records" / "a.json"
-    return {"path": str(path), "content": {"image": "a:1", "inputs": "x"}, "image": "a:1", "data_path": ""}, path
+    content = {"path": str(path), "content": {"image": "a:1", "inputs": "x"}, "image": "a:1", "data_path": ""}
+    return [{"unit": "a.service", "record": content, "borrow": {}}], path
 
 
 def test_a_step_is_recorded_with_the_id_of_its_image(units, record):
     arguments, path = record
-    answer, asked = units("step", {"a.service": DOWN}, record=arguments)
+    answer, asked = units("step", {"a.service": DOWN}, steps=arguments)
     assert answer["units"] == {"a.service": {"action": "run", "reasons": []}}
     assert asked[-1] == "systemctl start -- a.service"
     assert json.loads(path.read_text()) == {"image": "a:1", "inputs": "x", "image_id": "sha256:1", "database": ""}
@@ -175,7 +176,7 @@ def test_a_step_is_recorded_with_the_id_of_its_image(units, record):
 
 def test_a_step_that_fails_is_not_recorded(units, record):
     arguments, path = record
-    answer, _asked = units("step", {"a.service": DOWN}, {"systemctl start": (1, "")}, record=arguments)
+    answer, _asked = units("step", {"a.service": DOWN}, {"systemctl start": (1, "")}, steps=arguments)
     assert answer["failed"]
     assert answer["msg"].startswith("a.service failed; nothing after it was changed.")
     assert "  last words" in answer["msg"]
@@ -184,8 +185,57 @@ def test_a_step_that_fails_is_not_recorded(units, record):
 
 def test_a_step_in_check_mode(units, record):
     arguments, path = record
-    answer, asked = units("step", {"a.service": DOWN}, check_mode=True, record=arguments)
+    answer, asked = units("step", {"a.service": DOWN}, check_mode=True, steps=arguments)
     assert (answer["changed"], asked, path.exists()) == (True, [], False)
+
+
+def test_a_step_of_the_swap_runs_right_before_the_restarts(units, record):
+    (step,), _path = record
+    order = {"clock": CLOCK, "worker": WORKER}
+    states = dict.fromkeys(["api", "clock", "worker"], STALE)
+    answer, asked = units("converge", states, order=order, steps=[step])
+    assert asked == [
+        "systemctl reset-failed -- api clock worker",
+        "systemctl stop -- clock",
+        "systemctl stop -- worker",
+        "systemctl reset-failed -- a.service",
+        "systemctl start -- a.service",
+        "systemctl restart --no-block -- api",
+        "systemctl start --no-block -- worker",
+        "systemctl start --no-block -- clock",
+        "systemctl start -- api clock worker",
+    ]
+    assert answer["units"]["a.service"] == {"action": "run", "reasons": []}
+
+
+def test_a_step_of_the_swap_that_fails_leaves_everything_running(units, record):
+    (step,), path = record
+    states = {"api": STALE, "clock": STALE}
+    failed = {"systemctl start -- a.service": (1, "")}
+    answer, asked = units("converge", states, failed, order={"clock": CLOCK}, steps=[step])
+    assert answer["failed"]
+    assert asked[-1] == "systemctl start --no-block -- clock"
+    assert not [line for line in asked if "restart" in line]
+    assert not path.exists()
+
+
+def test_a_step_of_the_swap_runs_also_where_nothing_restarts(units, record):
+    (step,), path = record
+    assert units("converge", {"api": UP}, steps=[step])[0]["units"].keys() == {"a.service"}
+    assert path.exists()
+
+
+def test_lines_that_a_step_borrows(tmp_path):
+    own, other = tmp_path / "own", tmp_path / "other"
+    own.write_text("A=1\nDATABASE_URL=new\nAB=1\n")
+    own.chmod(0o640)
+    other.write_text("A=2\nDATABASE_URL=old\n")
+    with server_units.borrowed(path=str(own), file=str(other), names=["DATABASE_URL", "GONE"]):
+        assert own.read_text() == "A=1\nDATABASE_URL=old\nAB=1\n"
+        assert own.stat().st_mode & 0o777 == 0o640
+    assert own.read_text() == "A=1\nDATABASE_URL=new\nAB=1\n"
+    assert own.stat().st_mode & 0o777 == 0o640
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_the_module_uses_the_engine():
