@@ -48,8 +48,10 @@ def test_keys_of_the_older_formula(host, refused, tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-def test_a_jump_over_a_stop(refused):
-    told = refused(lago_version="v1.52.1")
+def test_a_jump_over_a_stop_and_others_who_use_the_shared_services(refused):
+    told = refused(lago_version="v1.52.1", mash_playbook_takeover_shared_services=False)
+    assert "mash-postgres: mash-notes, database notes" in told
+    assert OLDER in told
     assert "lago_version is 'v1.52.1'. The server has v1.49.0, and on the way lie stops" in told
     assert "v1.50.0 (rails migrations:backfill_PROVIDER_payment_methods" in told
 
