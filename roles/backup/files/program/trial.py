@@ -119,7 +119,13 @@ class Trial:
         lago = self.manifest["lago"]
         environment = os.path.join(self.directory, "server") + lago["environment"]
         database, user = lago["database"], self.configuration["postgres"]["user"]
+        options = []
+        if lago.get("rsa_key"):
+            # Made on the server; without it Lago does not boot.
+            key = os.path.join(self.directory, "server") + lago["rsa_key"]
+            options.append(f"--mount=type=bind,source={key},target=/app/config/keys/private.pem,readonly")
         return [
+            *options,
             "--pull=never", f"--network={self.name}", "--read-only", "--cap-drop=ALL", f"--user={lago['ids']}",
             f"--env-file={environment}",
             "--tmpfs=/tmp:rw,nosuid,mode=1777", "--tmpfs=/app/tmp:rw,mode=1777", "--tmpfs=/app/log:rw,mode=1777",
