@@ -129,6 +129,18 @@ def test_the_other_service_works_and_its_files_are_untouched(host, story, site):
     assert {path: now[path] for path in theirs} == {path: story.before["files"][path] for path in theirs}
 
 
+def test_the_password_of_the_database_changed_together_with_lago(host, story):
+    if story.way != SHARED:
+        pytest.skip("Postgres is still MASH's here, and so are its passwords")
+    assert story.first.units["mash-lago-migrate.service"] == "run"
+    assert story.first.units["mash-lago-database-password.service"] == "run"
+    (url,) = (line for line in host.file("/mash/lago/api/env").content_string.splitlines() if "DATABASE_URL=" in line)
+    assert url in host.file("/mash/lago/migrate/env").content_string
+    for address, accepted in ((url, True), ("=postgresql://lago:of-before-february@mash-postgres:5432/lago", False)):
+        query = "docker exec mash-postgres psql --no-psqlrc %s --command='SELECT 1'"
+        assert (host.run(query, address.partition("=")[2]).rc == 0) is accepted
+
+
 def test_certificates_keep_their_file(host, story):
     assert former.files(host)["/mash/traefik/ssl/acme.json"] == story.before["files"]["/mash/traefik/ssl/acme.json"]
 
