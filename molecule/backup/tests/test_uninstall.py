@@ -57,7 +57,8 @@ def test_lago_switched_off_leaves_its_data(host, site, play, stored):
     announced, done = play("--check", lago_enabled=False), play(lago_enabled=False)
     assert announced.changes == done.changes
     removed = {unit for unit, action in done.units.items() if action == "remove"}
-    assert removed == {unit for unit in before if "lago" in unit} | {"mash-lago-migrate.service"}
+    steps = {"mash-lago-database-password.service", "mash-lago-migrate.service"}
+    assert removed == {unit for unit in before if "lago" in unit} | steps
     after = inside.invocations(host)
     assert after == {unit: before[unit] for unit in after}, "what stays was restarted"
     assert after.keys() == before.keys() - removed

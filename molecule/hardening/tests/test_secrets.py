@@ -79,7 +79,8 @@ def test_only_the_files_that_processes_read_hold_them(host, found):
 
 
 def test_none_is_in_what_systemd_and_docker_show(host, found):
-    units = " ".join([*inside.installed_units(host), "mash-lago-migrate.service", "mash-postgres-databases.service"])
+    steps = [f"mash-{name}.service" for name in ("lago-database-password", "lago-migrate", "postgres-databases")]
+    units = " ".join([*inside.installed_units(host), *steps])
     texts = {
         "units": host.check_output(f"systemctl cat {units}; systemctl show {units}"),
         "journal": host.check_output(f"journalctl --no-pager --output=export | {PRINTABLE}"),
