@@ -105,3 +105,23 @@ def test_databases_and_schema(commands):
     assert "DROP" not in asked[-1]
     commands(takeover, {"docker exec": (1, "")})
     assert takeover.databases("mash-postgres", "root") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://lago:p%2Fw@mash-postgres:5432/lago", "lago@mash-postgres:5432/lago"),
+        # MASH does not encode.
+        ("postgresql://lago:p@s/s:w?rd@mash-postgres:5432/lago?sslmode=disable", "lago@mash-postgres:5432/lago"),
+        ("postgres://lago@db.example.com/lago", "lago@db.example.com/lago"),
+        ("", ""),
+        ("nonsense", ""),
+    ],
+)
+def test_what_lago_connects_to(tmp_path, url, expected):
+    assert takeover.database_target(url) == expected
+    path = tmp_path / "env"
+    path.write_text(f"RAILS_ENV=production\nDATABASE_URL={url}\n")
+    found = takeover.database_of(str(path), "key")
+    assert found == {"target": expected, "url": takeover.keyed_digest("key", url.encode()) if url else ""}
+    assert takeover.database_of(str(tmp_path / "gone"), "key") == {"target": "", "url": ""}
