@@ -5,7 +5,6 @@
 One run makes all choices, a second one takes them back with `just install-service lago`.
 """
 
-import itertools
 import json
 import re
 import socket
@@ -14,13 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from verify import inside, plays, ports
+from verify import inside, plays, ports, settings_of_lago
 from verify.waiting import eventually
 
 SCENARIO = Path(__file__).resolve().parents[1]
-SETTINGS = yaml.safe_load((Path(__file__).parent / "settings_of_lago.yml").read_text())
-PREFIX = "lago_api_environment_variable_"
-PROCESSES = ["mash-lago-api", "mash-lago-api-worker", "mash-lago-api-clock"]
 FACTS = yaml.safe_load((plays.REPOSITORY / "roles/lago/vars/main/main.yml").read_text())
 PAGE = FACTS["lago_front_requests"]["frame"] + max(FACTS["lago_front_requests"]["pages"].values())
 BURST = yaml.safe_load((SCENARIO / "host_vars/hardening.yml").read_text())["lago_api_graphql_rate_limit_burst"]
@@ -29,17 +25,6 @@ LOGIN = """mutation ($input: LoginUserInput!) { loginUser(input: $input) { token
 VERSIONS = yaml.safe_load((plays.REPOSITORY / "versions.yml").read_text())["mash_playbook_versions"]
 FRONT = f"getlago/front:{VERSIONS['lago']}"
 ACCOUNT = {"email": "first@example.test", "password": "password of the first"}
-# The stand-in has neither the clients of S3 and Google nor a way out to the vendor: both services are directories in
-# it, and the licence is believed.
-STORAGE = {name: {"service": "Disk", "root": "/app/storage"} for name in ("local", "amazon", "google")}
-MOUNTS = [
-    {"type": "bind", "src": f"/root/{file}", "dst": f"/app/config/{path}", "options": "readonly"}
-    for file, path in [("storage.yml", "storage.yml"), ("license.rb", "initializers/license.rb")]
-]
-
-
-def settings(which: str) -> dict:
-    return {PREFIX + name.lower(): value for name, (value, _written) in SETTINGS[which].items()}
 
 
 def own_address(server) -> str:
@@ -51,12 +36,9 @@ def own_address(server) -> str:
 
 @pytest.fixture(scope="module")
 def choices(host, server) -> dict:
-    for file, text in (("storage.yml", json.dumps(STORAGE)), ("license.rb", "")):
-        host.check_output("printf %s > /root/%s", text, file)
     (digest,) = json.loads(host.check_output("docker image inspect --format '{{json .RepoDigests}}' %s", FRONT))
     return {
         "mash_playbook_image_digests_custom": {FRONT: digest.partition("@")[2]},
-        "lago_api_container_additional_volumes_custom": MOUNTS,
         "lago_front_environment_variable_lago_disable_signup": False,
         "traefik_config_entrypoint_web_secure_http3_enabled": False,
         "traefik_config_entrypoint_web_secure_forwardedHeaders_trustedIPs": [f"{own_address(server)}/32"],
@@ -64,7 +46,7 @@ def choices(host, server) -> dict:
         "lago_front_container_http_host_bind_port": "8081",
         "valkey_container_tcp_host_bind_port": "127.0.0.1:6380",
         "postgres_container_postgres_bind_port": "5433",
-        **settings("one"),
+        **settings_of_lago.variables(host, "one"),
     }
 
 
@@ -74,48 +56,32 @@ def chosen(server, choices):
 
 
 @pytest.fixture(scope="module")
-def taken_back(host, server, chosen):
-    arguments = ["--tags=install-lago,start-group"]
-    keep = {"lago_api_container_additional_volumes_custom": MOUNTS}
-    yield plays.play(server.name, *arguments, group="lago", **keep, **settings("two"))
-    plays.play(server.name)
+def taken_back(server, chosen):
+    return plays.play(server.name, "--tags=install-lago,start-group", group="lago")
 
 
 def test_every_setting_is_tried():
+    """In this round, and in the other one that comes with the change of passwords."""
     product = yaml.safe_load((plays.REPOSITORY / "roles/lago/product.yml").read_text())
-    assert set(SETTINGS["one"]) | set(SETTINGS["two"]) == set(product["settings"]["names"])
-    assert not set(SETTINGS["one"]) & set(SETTINGS["two"])
-
-
-def environments(host, container: str) -> list[dict[str, str]]:
-    """Of every process in a container, as the kernel has it."""
-    pids = host.check_output("docker top %s -eo pid", container).split()[1:]
-    texts = [host.file(f"/proc/{pid}/environ").content.decode() for pid in pids]
-    return [dict(entry.split("=", 1) for entry in text.split("\0") if "=" in entry) for text in texts if text]
-
-
-def differences(host, container: str, which: str) -> list:
-    wanted = {name: written for name, (_value, written) in SETTINGS[which].items()}
-    # Puma's and Sidekiq's own processes, and what stands before them.
-    found = environments(host, container)
-    assert found, container
-    return [(name, one.get(name), value) for one in found for name, value in wanted.items() if one.get(name) != value]
+    tried = [name for names in settings_of_lago.ROUNDS.values() for name in names]
+    assert sorted(tried) == sorted(product["settings"]["names"])
 
 
 @pytest.mark.usefixtures("chosen")
-@pytest.mark.parametrize("container", PROCESSES)
+@pytest.mark.parametrize("container", settings_of_lago.PROCESSES)
 def test_processes_have_the_settings_as_lago_reads_them(host, container):
-    assert differences(host, container, "one") == []
-    assert "LAGO_USE_GCS" not in environments(host, container)[0]
+    found = settings_of_lago.environment(host, container)
+    wanted = settings_of_lago.written("one")
+    assert {name: found.get(name) for name in wanted} == wanted
+    assert not settings_of_lago.written("two").keys() & found.keys()
 
 
 @pytest.mark.usefixtures("chosen")
 def test_the_migration_has_them_too(host):
     text = host.file("/mash/lago/migrate/env").content_string
     lines = dict(line.split("=", 1) for line in text.splitlines())
-    assert {name: lines.get(name) for name in SETTINGS["one"]} == {
-        name: written for name, (_value, written) in SETTINGS["one"].items()
-    }
+    wanted = settings_of_lago.written("one")
+    assert {name: lines.get(name) for name in wanted} == wanted
 
 
 @pytest.mark.usefixtures("chosen")
@@ -222,15 +188,10 @@ def test_sign_up_that_was_closed_again(host, site, path):
 
 
 @pytest.mark.usefixtures("taken_back")
-def test_files_at_google(host):
-    assert list(itertools.chain(*(differences(host, container, "two") for container in PROCESSES))) == []
-    assert not set(SETTINGS["one"]) & set(environments(host, "mash-lago-api")[0])
-
-
-@pytest.mark.usefixtures("taken_back")
 def test_what_was_chosen_is_gone(host, server, site):
     assert inside.all_active(host)
     assert "mash-lago-pdf" in inside.containers(host)
+    assert not settings_of_lago.written("one").keys() & settings_of_lago.environment(host, "mash-lago-api").keys()
     assert 'h3=":443"' in site.get("/").headers["alt-svc"]
     assert 1 in ports.quic_versions(server.address, 443)
     for port in (5433, 8081):

@@ -1,10 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A changed password or key counts after one run, the old one no more. The last test: it leaves the new ones."""
+"""A changed password or key counts after one run, the old one no more. The last test: it leaves the new ones.
+
+The same run brings the second round of settings, as Lago restarts anyway: those of files at Google.
+"""
 
 from urllib.parse import urlsplit
 
-from verify import inside, plays
+from verify import inside, plays, settings_of_lago
 from verify.waiting import eventually
 
 LOGIN = """mutation ($input: LoginUserInput!) { loginUser(input: $input) { token } }"""
@@ -58,7 +61,8 @@ def test_rotation(host, server, site, play, user_values):
     assert "lago_keys_to_replace is empty" in unnamed.stdout + unnamed.stderr
     assert logs_in(host, "lago", "lago", old_password), "a run that was refused changed nothing"
 
-    done = play(**NEW)
+    new = NEW | settings_of_lago.variables(host, "two")
+    done = play(**new)
     assert done.units["mash-lago-api.service"] == done.units["mash-valkey.service"] == "restart"
 
     assert not logs_in(host, "lago", "lago", old_password)
@@ -76,4 +80,9 @@ def test_rotation(host, server, site, play, user_values):
     assert signed_in(site, again)
     unprocessed = "SELECT count(*) FROM events WHERE processed_at IS NULL"
     eventually(lambda: inside.sql(host, unprocessed) == "0", seconds=90)
-    assert play("--check", **NEW).units == {}
+    assert play("--check", **new).units == {}
+
+    wanted = settings_of_lago.written("two")
+    for container in settings_of_lago.PROCESSES:
+        found = settings_of_lago.environment(host, container)
+        assert {name: found.get(name) for name in wanted} == wanted, container
