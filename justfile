@@ -94,6 +94,11 @@ upgrade-plan *arguments: _inventory
 upgrade *arguments: _inventory
     case "${1-}" in v[0-9]*) version="--extra-vars=upgrade_to=$1"; shift; set -- "$version" "$@";; esac; {{ playbook }}upgrade.yml "$@"
 
+# Go back to the state before the last upgrade; asks for the host's name, or takes -e confirm=lago.example.com
+[group("upgrade")]
+rollback *arguments: _inventory
+    {{ playbook }}rollback.yml "$@"
+
 # Back up now everything that the services have stored
 [group("backup")]
 backup *arguments: _inventory

@@ -74,6 +74,8 @@ class ActionModule(ActionBase):
         version = present["version"]
         configured = str(lago.variable("lago_version"))
         wanted = upgrade.destination(version, asked, configured, newest) if version else newest
+        if record and record["state"] == "rolling back":
+            raise upgrade.UpgradeError("A way back was begun here and is not done. Type: just rollback")
         begun = upgrade.unfinished(record)
         facts = {
             "stops": lago.variable("lago_upgrade_stops"),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
 from .versions import lago_version, stops_between
@@ -165,3 +166,38 @@ def failed(host: str, version: str, present: str, failure: t.Mapping, backup: st
         lines += [f"Left behind: {line}" for line in indexes]
         lines.append(f"Correct what is said above and type: just upgrade -l {host}. It goes on with {version}.")
     return "\n".join(lines)
+
+
+def way_back(record: t.Mapping | None) -> t.Mapping:
+    """The record of the upgrade that can be undone."""
+    if not record or record["state"] == "rolled back":
+        raise UpgradeError(
+            "No upgrade is recorded on this server that could be undone. just backups lists all backups."
+        )
+    if not record["backup"]:
+        raise UpgradeError(
+            f"The upgrade from {record['from']} was made without a backup, so there is no way back. "
+            "just backups lists others; one of an older Lago needs lago_version set to that release first."
+        )
+    return record
+
+
+def announced(record: t.Mapping, present: str) -> list[str]:
+    """What the way back does, for people."""
+    made = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(record["backup"]["backup_time"]))
+    return [
+        f"Lago goes back from {present} to {record['from']}, as it was before the upgrade to {record['to']}.",
+        f"Database, queues and missing files come from backup {record['backup']['snapshot'][:8]} of {made}. "
+        "The database of now is kept under another name.",
+        "Jobs and their locks in Valkey are those of the backup: what waits now belongs to the newer database.",
+        "Events that came since are kept before and sent again afterwards, with the same transaction ids.",
+        f"Images, units and environment are those of {record['from']} with your vars.yml as it is now.",
+        "Lago is stopped meanwhile: clients are answered 503 with Retry-After.",
+    ]
+
+
+def consented(found: t.Mapping, closed: bool, given: str | None) -> bool:
+    """Whether it may go on: nothing came in since the backup, or somebody has said that so many rows may go."""
+    if closed or not found["rows"]:
+        return True
+    return str(given or "").isdigit() and int(str(given)) >= found["rows"]

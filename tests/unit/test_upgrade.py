@@ -5,7 +5,7 @@
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
-from ansible_collections.selfhosting.lago.plugins.action import product, upgrade_plan, upgrade_tasks
+from ansible_collections.selfhosting.lago.plugins.action import product, rollback_consent, upgrade_plan, upgrade_tasks
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import upgrade
 from virtual_host import REPOSITORY, VirtualHost
 
@@ -134,6 +134,63 @@ def test_a_task_is_ended_inside_of_its_container():
     assert "124" in upgrade_tasks.task_command("worker", {**PERFORM, "endless": True}, 60)[5]
 
 
+RECORD = {
+    "state": "done",
+    "from": "v1.51.0",
+    "to": "v1.52.1",
+    "backup": {"snapshot": "0123456789abcdef", "backup_time": 0},
+    "closed": False,
+    "hop": "",
+}
+
+
+def test_to_which_state_there_is_a_way_back():
+    assert upgrade.way_back(RECORD) is RECORD
+    text = "\n".join(upgrade.announced(RECORD, "v1.52.1"))
+    assert "from v1.52.1 to v1.51.0" in text
+    assert "backup 01234567 of 1970-01-01 00:00:00 UTC" in text
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (None, "No upgrade is recorded"),
+        ({**RECORD, "state": "rolled back"}, "No upgrade is recorded"),
+        ({**RECORD, "backup": {}}, "without a backup"),
+    ],
+)
+def test_where_there_is_no_way_back(record, words):
+    with pytest.raises(upgrade.UpgradeError, match=words):
+        upgrade.way_back(record)
+
+
+@pytest.mark.parametrize(
+    ("rows", "closed", "given", "expected"),
+    [
+        (0, False, None, True),
+        (10, True, None, True),
+        (10, False, None, False),
+        (10, False, "9", False),
+        (10, False, "10", True),
+        (10, False, "yes", False),
+    ],
+)
+def test_what_came_in_goes_only_when_somebody_has_seen_how_much_it_is(rows, closed, given, expected):
+    assert upgrade.consented({"rows": rows, "events": 0}, closed, given) is expected
+
+
+def test_the_question_names_the_number(monkeypatch):
+    host = VirtualHost()
+    asked = []
+    monkeypatch.setattr(rollback_consent.confirmation, "ask", lambda question: asked.append(question) or "12")
+    arguments = {"found": {"rows": 12, "events": 5}, "closed": False}
+    host.action(rollback_consent, arguments).run(None, host.variables)
+    assert "12 rows were written since the backup, 5 of them events" in asked[0]
+    with pytest.raises(AnsibleActionFail, match="confirm_rows=12"):
+        host.action(rollback_consent, {**arguments, "confirm_rows": "3"}).run(None, host.variables)
+    assert len(asked) == 1
+
+
 @pytest.fixture
 def plan(monkeypatch):
     """Runs the action for a server with Lago; what it prints is in a list."""
@@ -197,6 +254,11 @@ def test_nobody_there_to_confirm(plan):
 def test_what_has_to_be_set_first(plan, change, options, words):
     with pytest.raises(AnsibleActionFail, match=words):
         plan(change=change, **options)
+
+
+def test_not_while_a_way_back_is_not_done(plan):
+    with pytest.raises(AnsibleActionFail, match="just rollback"):
+        plan(record={**RECORD, "state": "rolling back"})
 
 
 def test_a_database_that_is_newer_than_the_images(plan):

@@ -15,6 +15,8 @@ import time
 import backup
 import manifest
 import rehearsal
+import resend
+import since
 import trial
 from report import Results
 from repository import Repository
@@ -81,6 +83,19 @@ def rehearse(configuration, repository, _arguments):
         rehearsal.rehearse(configuration, directory, work, request["hops"])
 
 
+def asked(configuration, name):
+    with open(os.path.join(configuration["data_path"], name), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def count_since(configuration, repository, _arguments):
+    since.since(configuration, repository, asked(configuration, "rollback.json"))
+
+
+def send_again(configuration, _repository, _arguments):
+    resend.resend(configuration, asked(configuration, "resend.json"))
+
+
 def restore(configuration, repository, _arguments):
     Restore(configuration, repository).run()
 
@@ -117,6 +132,8 @@ def main():
     one.add_argument("--checksums", action="store_true")
     one.set_defaults(run=verify)
     verbs.add_parser("restore").set_defaults(run=restore)
+    verbs.add_parser("since").set_defaults(run=count_since)
+    verbs.add_parser("resend").set_defaults(run=send_again)
     verbs.add_parser("rehearse").set_defaults(run=rehearse)
     one = verbs.add_parser("fetch")
     one.add_argument("name")
