@@ -36,6 +36,22 @@ def test_recipe(just, recipe, expected):
     assert "one two" not in done.stdout + done.stderr, "arguments may hold secrets"
 
 
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        (["upgrade"], ["playbooks/upgrade.yml"]),
+        (["upgrade", "v1.52.1"], ["playbooks/upgrade.yml", "--extra-vars=upgrade_to=v1.52.1"]),
+        (["upgrade-plan", "v1.52.1"], ["playbooks/upgrade_plan.yml", "--extra-vars=upgrade_to=v1.52.1"]),
+        (["rollback"], ["playbooks/rollback.yml"]),
+    ],
+)
+def test_upgrade_takes_a_release(just, recipe, expected):
+    further = ["-l", "vps.example.com", "-e", "confirm=vps.example.com"]
+    done, asked = just(*recipe, *further)
+    assert done.returncode == 0, done.stderr
+    assert asked == ["--inventory", "inventory/hosts", *expected, *further]
+
+
 @pytest.mark.parametrize("verb", ["uninstall"])
 def test_recipe_with_a_playbook_of_its_own(just, verb):
     further = ["-l", "lago.example.com", "-e", "confirm=lago.example.com"]
