@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """After the takeover another password of Lago's role: Postgres and what connects to it change at the same moment."""
 
+import uuid
+
 import pytest
 from test_1_takeover import SHARED, WAYS
 from verify import inside
@@ -12,7 +14,7 @@ from verify.load import load
 def test_no_api_runs_with_a_password_that_postgres_refuses(host, server, site, play):
     if WAYS[server.name] != SHARED:
         pytest.skip("Postgres is still MASH's here, and so are its passwords")
-    new = "another/pass%word of the:role"
+    new = f"another/pass%word of the:role {uuid.uuid4()}"
     with watching(host) as samples, load(site) as sent:
         done = play(lago_database_password=new, mash_playbook_takeover_shared_services=True)
     assert done.units["mash-lago-database-password.service"] == "run"
