@@ -11,14 +11,11 @@ import pytest
 import yaml
 from conftest import server_of
 from verify import former, plays
+from verify.former import LAGO_ONLY, SHARED, WAYS
 from verify.inside import containers, invocations
 from verify.outside import Site
 from verify.waiting import eventually
 
-SHARED = "Or this project runs the shared services"
-LAGO_ONLY = "Lago only"
-# Each release goes one of the two ways that the run offers.
-WAYS = {"debian12": LAGO_ONLY, "debian13": SHARED}
 NEW_UNITS = {"mash-lago-api", "mash-lago-api-worker", "mash-lago-api-clock", "mash-lago-front", "mash-lago-pdf"}
 SHARED_UNITS = {"mash-traefik", "mash-postgres", "mash-valkey", "mash-container-socket-proxy"}
 

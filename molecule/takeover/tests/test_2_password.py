@@ -5,9 +5,9 @@
 import uuid
 
 import pytest
-from test_1_takeover import SHARED, WAYS
 from verify import inside
 from verify.database_password import watching
+from verify.former import SHARED, WAYS
 from verify.load import load
 
 
