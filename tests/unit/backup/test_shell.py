@@ -54,6 +54,12 @@ def test_progress(capsys):
     assert capsys.readouterr().out == "<7>Dumping: 1.0 MB of about 4.0 MB, 0:10 so far, about 0:30 to go\n"
 
 
+def test_progress_of_something_else(capsys):
+    now = iter([0, 20, 20, 20])
+    Progress("Counting rows", 40, clock=lambda: next(now), shown="{} tables".format).add(10)
+    assert capsys.readouterr().out == "<7>Counting rows: 10 tables of about 40 tables, 0:20 so far, about 1:00 to go\n"
+
+
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (5.2e12, "5200.0 GB")])
 def test_sized(count, text):
     assert sized(count) == text

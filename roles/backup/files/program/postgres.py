@@ -176,7 +176,11 @@ def missing_roles(text, there):
 
 def describe(ask):
     """What a restored database is compared by."""
-    tables = {name: int(ask(f"SELECT count(*) FROM ONLY {name}")[0]) for name in ask(TABLES)}
+    names, tables = ask(TABLES), {}
+    progress = Progress("Counting rows", len(names), shown="{} tables".format)
+    for name in names:
+        tables[name] = int(ask(f"SELECT count(*) FROM ONLY {name}")[0])
+        progress.add(1)
     found = {
         "tables": tables,
         "indexes": int(ask(INDEXES)[0]),

@@ -47,16 +47,17 @@ def lasting(seconds):
 class Progress:
     """A line every few seconds: what, how far, how long already, how long still."""
 
-    def __init__(self, what, total=0, clock=time.monotonic):
-        self.what, self.total, self.done = what, total, 0
+    def __init__(self, what, total=0, clock=time.monotonic, shown=sized):
+        """`shown` makes a text of a number: bytes, unless it counts something else."""
+        self.what, self.total, self.done, self.shown = what, total, 0, shown
         self._clock = clock
         self._start = self._last = clock()
 
     def line(self):
         elapsed = self._clock() - self._start
-        text = f"{self.what}: {sized(self.done)}"
+        text = f"{self.what}: {self.shown(self.done)}"
         if self.total:
-            text += f" of about {sized(self.total)}"
+            text += f" of about {self.shown(self.total)}"
         text += f", {lasting(elapsed)} so far"
         # At the very beginning nobody can tell.
         if self.total > self.done > self.total / 100:
