@@ -24,7 +24,8 @@ def restore(server, name, **variables):
 
 
 def output(done) -> str:
-    return " ".join((done.stdout + done.stderr).split())
+    """On one line, without the colours that Ansible gives to each line of an error."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).split())
 
 
 @pytest.fixture(scope="module")
