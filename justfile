@@ -89,6 +89,11 @@ uninstall *arguments: _inventory
 upgrade-plan *arguments: _inventory
     case "${1-}" in v[0-9]*) version="--extra-vars=upgrade_to=$1"; shift; set -- "$version" "$@";; esac; {{ playbook }}upgrade_plan.yml "$@"
 
+# Upgrade a copy of the newest backup, and say how long each migration took: rehearse-upgrade v1.52.1
+[group("upgrade")]
+rehearse-upgrade *arguments: _inventory
+    case "${1-}" in v[0-9]*) version="--extra-vars=upgrade_to=$1"; shift; set -- "$version" "$@";; esac; {{ playbook }}rehearse_upgrade.yml "$@"
+
 # Upgrade Lago over all mandatory stops; asks for the host's name: upgrade v1.52.1 -e confirm=lago.example.com
 [group("upgrade")]
 upgrade *arguments: _inventory
