@@ -55,8 +55,8 @@ def ended(host, unit: str) -> None:
 def leftovers(host) -> str:
     """What nothing needs any more: names of files, containers, networks and databases."""
     found = host.check_output(
-        f"ls -d {LEFT} 2>/dev/null; docker ps --all --quiet --filter name=trial; "
-        "docker network ls --quiet --filter name=trial"
+        f"ls -d {LEFT} 2>/dev/null; docker ps --all --quiet --filter name=trial --filter name=rehearsal; "
+        "docker network ls --quiet --filter name=trial --filter name=rehearsal"
     )
     return found + inside.sql(host, "SELECT datname FROM pg_database WHERE datname LIKE '%_restoring'")
 

@@ -67,6 +67,12 @@ def test_restore(just):
     assert just("restore")[0].returncode != 0, "which one it is has to be said"
 
 
+def test_rehearsal(just):
+    _done, asked = just("rehearse-upgrade", "v1.52.1", "-l", "lago.example.com")
+    assert asked[2:] == ["playbooks/rehearse_upgrade.yml", "--extra-vars=upgrade_to=v1.52.1", "-l", "lago.example.com"]
+    assert just("rehearse-upgrade")[1][2:] == ["playbooks/rehearse_upgrade.yml"]
+
+
 def test_another_inventory(just):
     (done, asked) = just("inventory=inventory", "install-all")
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.selfhosting.lago.plugins.action import program
 from ansible_collections.selfhosting.lago.plugins.modules import server_program
+from ansible_collections.selfhosting.lago.plugins.plugin_utils import following
 from virtual_host import VirtualHost
 
 HOST = "lago.example.com"
@@ -20,7 +21,8 @@ LINES = [{"text": "Fetching: 1 MB so far", "progress": True}, {"text": "Backup i
 def follow(monkeypatch, capsys):
     """Runs the action; the server says LINES in the second of three calls. Returns answer, calls and what was shown."""
     shown = []
-    monkeypatch.setattr(program.display, "display", lambda text, **_options: shown.append(text))
+    for module in (program, following):
+        monkeypatch.setattr(module.display, "display", lambda text, **_options: shown.append(text))
     monkeypatch.setattr(program.confirmation, "ask", lambda _question: None)
 
     def run(check_mode=False, terminal=False, result="success", **arguments):
@@ -41,7 +43,7 @@ def follow(monkeypatch, capsys):
             }
 
         monkeypatch.setattr(action, "_execute_module", execute)
-        monkeypatch.setattr(program.sys.stdout, "isatty", lambda: terminal, raising=False)
+        monkeypatch.setattr(following.sys.stdout, "isatty", lambda: terminal, raising=False)
         try:
             return action.run(None, host.variables), calls, shown
         except AnsibleActionFail as failure:
