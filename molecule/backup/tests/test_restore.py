@@ -67,7 +67,7 @@ def test_what_cannot_be_restored_here(host, server, as_another):
         done = restore(server, name)
         assert done.returncode != 0
         for text in ["nothing was changed", *texts]:
-            assert text in output(done)
+            assert text in output(done), output(done)
     assert inside.invocations(host) == before
     assert leftovers(host) == ""
     host.check_output(f"rm -r {DATA}/repository {DATA}/results.json")
