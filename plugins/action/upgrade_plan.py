@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
         gates = {hop.version: self.gate(lago, hop.version) for hop in way}
         text = upgrade.described(present, way, gates, {**options, **self.words(lago, options)})
         display.display("\n".join(f"{host}: {line}" for line in text.splitlines()))
-        problems = [] if not way else [*self.problems(way), *self.obstacles(lago, present, options)]
+        problems = [] if not way else [*self.problems(way), *self.obstacles(lago, server, present, options)]
         if problems:
             raise AnsibleActionFail(refusal({host: problems}))
         hops = [dataclasses.asdict(hop) for hop in way]
@@ -105,9 +105,11 @@ class ActionModule(ActionBase):
             "source": lago.variable("lago_upgrade_source"),
         }
 
-    def obstacles(self, lago: Product, present: dict, options: dict) -> list[str]:
+    def obstacles(self, lago: Product, server: dict, present: dict, options: dict) -> list[str]:
         """What has to be there before the first hop."""
         found = []
+        if f"{lago.variable('lago_api_identifier')}.service" in server["foreign"]["units"]:
+            found.append("Lago is still MASH's on this server. Take it over first, at its release: just install-all")
         if not lago.variable("backup_enabled") and not options["without_backup"]:
             found.append(
                 "backup_enabled is False: without a backup there is no way back. Set backup_enabled: true and type "

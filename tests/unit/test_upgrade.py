@@ -197,11 +197,13 @@ def plan(monkeypatch):
     shown = []
     monkeypatch.setattr(upgrade_plan.display, "display", shown.append)
 
-    def run(version="", present="v1.51.0", running=None, change=None, record=None, print_only=True, **options):
+    def run(
+        version="", present="v1.51.0", running=None, change=None, record=None, print_only=True, foreign=None, **options
+    ):
         records = {"mash-lago-upgrade": record} if record else {}
         host = VirtualHost(
             change={"backup_enabled": True, **(change or {})},
-            server={"lago": {"version": present}, "records": records},
+            server={"lago": {"version": present}, "records": records, "foreign": foreign or {}},
         )
         arguments = {
             "server": host.server,
@@ -256,6 +258,12 @@ def test_what_has_to_be_set_first(plan, change, options, words):
         plan(change=change, **options)
 
 
+def test_not_while_it_is_still_of_mash(plan):
+    foreign = {"units": {"mash-lago-api.service": {"active": True}}}
+    with pytest.raises(AnsibleActionFail, match="Take it over first"):
+        plan(foreign=foreign)
+
+
 def test_not_while_a_way_back_is_not_done(plan):
     with pytest.raises(AnsibleActionFail, match="just rollback"):
         plan(record={**RECORD, "state": "rolling back"})
@@ -279,3 +287,16 @@ def test_a_failure_says_in_which_phase_it_was(monkeypatch):
     with pytest.raises(AnsibleActionFail) as failure:
         action.run(None, host.variables)
     assert (failure.value.result["phase"], failure.value.message) == ("gate", "it broke")
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_closed_api_goes_before_every_other_route(closed):
+    """Without a number of its own, Traefik takes the length of a router's rule for its priority."""
+    files = VirtualHost(change={"lago_ingest_closed": closed}).rendered("lago")
+    dynamic = yaml.safe_load(files["/mash/traefik/config/dynamic/mash-lago.yml"]["content"])["http"]
+    router = dynamic["routers"]["mash-lago-unavailable"]
+    longest = max(len(line) for line in files["/mash/lago/api/labels"]["content"].splitlines())
+    assert (router["priority"] > longest) is closed
+    assert dynamic["services"][router["service"]]["loadBalancer"]["servers"] == []
+    (middleware,) = router["middlewares"]
+    assert int(dynamic["middlewares"][middleware]["headers"]["customResponseHeaders"]["Retry-After"]) > 0
