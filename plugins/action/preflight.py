@@ -19,7 +19,10 @@ from ansible_collections.selfhosting.lago.plugins.plugin_utils.keys import ENCRY
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.kinds import hostname
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.known_variables import unknown_variables, without_effect
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.takeover import sharing_problems
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.takeover import (
+    password_warnings,
+    sharing_problems,
+)
 
 
 class ActionModule(ActionBase):
@@ -87,7 +90,7 @@ class ActionModule(ActionBase):
             if not (lago.enabled and server["lago"]["environment"]):
                 return problems, []
             wrong, warnings = key_problems(lago, server["lago"]["environment"], self.tried)
-            return problems + wrong, warnings
+            return problems + wrong, warnings + password_warnings(lago)
         except (AnsibleError, DefinitionError):
             if faulty:
                 # The value that is wrong has been named; what is left of MASH comes after its correction.

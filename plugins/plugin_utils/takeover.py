@@ -79,6 +79,19 @@ def sharing_problems(products: t.Mapping[str, t.Any], foreign: t.Mapping, claime
     return [problem for problem in problems if problem]
 
 
+def password_warnings(lago: t.Any) -> list[str]:
+    """Where Lago runs with another database password than that of vars.yml, and nobody here tells Postgres."""
+    if lago.evaluate("lago_database_managed or not lago_database_password_changes"):
+        return []
+    path = lago.variable("lago_api_environment_path")
+    command = f"sed -n \"s/^DATABASE_URL=[^:]*:[^:]*:\\(.*\\)@.*/lago_database_password: '\\1'/p\" {path}"
+    return [
+        "lago_database_password is another one than Lago has on the server, and its Postgres is not one that this run "
+        "changes: the migration fails unless that has the new one already. To keep the one of the server put it into "
+        f"vars.yml:\n    # on the server this prints the line: {command}"
+    ]
+
+
 def _also(product: t.Any, foreign: t.Mapping) -> list[str]:
     """Databases and entry points that nothing of ours needs."""
     if product.name == "postgres":

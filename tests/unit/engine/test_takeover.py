@@ -36,10 +36,11 @@ def foreign(**more):
     }
 
 
-def stopped_by(stranger, change=None, environment=None, answer=None, unset=()):
+def stopped_by(stranger, change=None, environment=None, answer=None, unset=(), live=None):
     """The problems and warnings of the preflight, and what it asked the server."""
     change = {"mash_playbook_dns_check_enabled": False, **(change or {})}
-    server = {"foreign": stranger, "lago": {"environment": environment or {}}, "postgres_major": "17"}
+    lago = {"environment": environment or {}, "database": live or {}}
+    server = {"foreign": stranger, "lago": lago, "postgres_major": "17"}
     host = VirtualHost(change=change, server=server, unset=unset)
     arguments = {"products": list(PRODUCTS), "server": host.server, "neighbours": [], "takes_over": True}
     plugin, asked = host.action(preflight, {**arguments, "neighbour_problems": []}), []
@@ -228,6 +229,34 @@ def test_a_weak_key_that_encrypts_is_a_warning():
     warnings = [hint for hint in hints if "payment providers" in hint]
     assert [warning.split()[0] for warning in warnings] == list(change)
     assert "changeme" not in str(warnings)
+
+
+@pytest.mark.parametrize(
+    ("change", "password", "warned"),
+    [
+        ({}, "other", False),
+        ({"postgres_enabled": False, "lago_database_hostname": "mash-postgres"}, "other", True),
+        ({"postgres_enabled": False, "lago_database_hostname": "mash-postgres"}, None, False),
+        ({"postgres_enabled": False, "lago_database_hostname": "db.example.com"}, "other", False),
+    ],
+)
+def test_a_password_that_nobody_changes_in_postgres(change, password, warned, tmp_path):
+    host = VirtualHost()
+    url = host.product("lago").variable("lago_api_environment_variable_database_url")
+    old = password or url.split("@")[0].rpartition(":")[2]
+    url = f"postgresql://lago:{old}@mash-postgres:5432/lago"
+    environment = {**live_environment(), "DATABASE_URL": "x"}
+    live = {"target": "lago@mash-postgres:5432/lago", "url": keyed_digest(host.key, url.encode())}
+    _problems, hints, _asked = stopped_by(
+        foreign(), {"backup_enabled": False, **change}, environment, {"tables": {}}, live=live
+    )
+    told = [hint for hint in hints if hint.startswith("lago_database_password is another one")]
+    assert bool(told) is warned
+    if told:
+        (tmp_path / "env").write_text(f"A=b\nDATABASE_URL={url}\n")
+        command = told[0].partition("prints the line: ")[2].replace("/mash/lago/api/env", str(tmp_path / "env"))
+        line = subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout
+        assert yaml.safe_load(line) == {"lago_database_password": old}
 
 
 def test_a_running_unit_of_another_playbook_is_restarted():
