@@ -14,6 +14,10 @@ from ansible_collections.selfhosting.lago.plugins.plugin_utils.following import 
 display = Display()
 # Seconds between two lines about jobs that are left.
 PATIENCE = 10
+# Seconds from the first signal to the last, as of systemd and Docker.
+KILL_SECONDS = 30
+# What `timeout` ends with. Of a task that never ends by itself the empty queue says whether it is done.
+LATE = 124
 
 
 class ActionModule(ActionBase):
@@ -42,7 +46,8 @@ class ActionModule(ActionBase):
         command = task_command(container, task, seconds)
         try:
             unit, name = f"{container}-task.service", f"rails {task['name']}"
-            follow(self, self._host, unit, self._variables, name=name, command=command)
+            fine = [LATE] if task["endless"] else []
+            follow(self, self._host, unit, self._variables, name=name, command=command, success_statuses=fine)
         except AnsibleActionFail as error:
             raise AnsibleActionFail(
                 f"{error.message}\nThe release is installed and serves; what it still needs is not done. "
@@ -79,11 +84,10 @@ class ActionModule(ActionBase):
 
 def task_command(container: str, task: dict, seconds: int) -> list[str]:
     """Inside the worker, which has the same release and environment. What is late gets a signal there: the client of
-    Docker alone would go, and leave it running.
+    Docker alone would go, and leave it running. No word has a dollar sign, which systemd would replace.
     """
-    # 124 is what `timeout` ends with; of a task that never ends by itself the empty queue says whether it is done.
-    late = "|| [ $? -eq 124 ]" if task["endless"] else ""
     words = [f"{name}={value}" for name, value in task["environment"].items()]
-    script = f'timeout --kill-after=30 {seconds} env "$@" {late}'
-    rails = ["bundle", "exec", "rails", task["name"]]
-    return ["/usr/bin/docker", "exec", container, "/bin/sh", "-c", script, "sh", *words, *rails]
+    # Ruby keeps back what it prints, unless it is told not to.
+    rails = ["bundle", "exec", "ruby", "-e", "STDOUT.sync = true; load 'bin/rails'", task["name"]]
+    limit = ["timeout", f"--kill-after={KILL_SECONDS}", str(seconds)]
+    return ["/usr/bin/docker", "exec", container, *limit, "env", *words, *rails]

@@ -28,6 +28,11 @@ options:
     description: Command line of a unit that is made for this one run. Without it the unit is one that is installed.
     type: list
     elements: str
+  success_statuses:
+    description: Exit statuses of that command that are no failure, besides 0.
+    type: list
+    elements: int
+    default: []
   patience:
     description: Seconds to wait for the end before returning.
     type: int
@@ -82,15 +87,27 @@ def state(unit):
     return running, found.get("Result", "")
 
 
-def start(unit, command):
+def start(unit, command, success_statuses):
     """One that runs already goes on."""
     if not command:
         run(["systemctl", "start", "--no-block", "--", unit])
     elif not state(unit)[0]:
         # What an earlier run of the name left behind.
         run(["systemctl", "reset-failed", "--", unit], check=False)
-        name = f"--property=SyslogIdentifier={unit.rsplit('.', 1)[0]}"
-        run(["systemd-run", "--quiet", "--no-block", f"--unit={unit}", "--service-type=oneshot", name, "--", *command])
+        properties = [f"--property=SyslogIdentifier={unit.rsplit('.', 1)[0]}"]
+        properties += [f"--property=SuccessExitStatus={status}" for status in success_statuses]
+        run(
+            [
+                "systemd-run",
+                "--quiet",
+                "--no-block",
+                f"--unit={unit}",
+                "--service-type=oneshot",
+                *properties,
+                "--",
+                *command,
+            ]
+        )
 
 
 def end_of_journal():
@@ -140,6 +157,7 @@ def main():
             "request": {"type": "dict"},
             "request_path": {"type": "path"},
             "command": {"type": "list", "elements": "str"},
+            "success_statuses": {"type": "list", "elements": "int", "default": []},
             "patience": {"type": "int", "default": 5},
         },
         required_together=[["request", "request_path"]],
@@ -151,7 +169,7 @@ def main():
             cursor = end_of_journal()
             if module.params["request_path"]:
                 ask(unit, module.params["request_path"], module.params["request"])
-            start(unit, module.params["command"])
+            start(unit, module.params["command"], module.params["success_statuses"])
         deadline = time.monotonic() + module.params["patience"]
         running, result = state(unit)
         while running and time.monotonic() < deadline:

@@ -127,11 +127,10 @@ def test_a_failed_gate_and_containers_that_never_get_ready_are_told_apart():
 
 def test_a_task_is_ended_inside_of_its_container():
     command = upgrade_tasks.task_command("worker", {**PERFORM, "environment": {"DRY_RUN": "false"}}, 60)
-    assert command[:3] == ["/usr/bin/docker", "exec", "worker"]
-    assert command[-5:] == ["DRY_RUN=false", "bundle", "exec", "rails", "upgrade:perform_required_jobs"]
-    assert "timeout --kill-after=30 60 env" in command[5]
-    assert "124" not in command[5]
-    assert "124" in upgrade_tasks.task_command("worker", {**PERFORM, "endless": True}, 60)[5]
+    assert command[:6] == ["/usr/bin/docker", "exec", "worker", "timeout", "--kill-after=30", "60"]
+    assert command[6:8] == ["env", "DRY_RUN=false"]
+    assert command[-1] == "upgrade:perform_required_jobs"
+    assert not any("$" in word for word in command)
 
 
 RECORD = {
@@ -300,3 +299,56 @@ def test_a_closed_api_goes_before_every_other_route(closed):
     assert dynamic["services"][router["service"]]["loadBalancer"]["servers"] == []
     (middleware,) = router["middlewares"]
     assert int(dynamic["middlewares"][middleware]["headers"]["customResponseHeaders"]["Retry-After"]) > 0
+
+
+@pytest.fixture
+def tasks(monkeypatch):
+    """Runs the tasks of a release; the server answers with how each ended, and what is left in the queue each time."""
+
+    def run(results, left, seconds=60, task=PERFORM):
+        host, calls, shown = VirtualHost(), [], []
+        results, left = iter(results), iter(left)
+        monkeypatch.setattr(upgrade_tasks.display, "display", shown.append)
+        arguments = {"container": "worker", "tasks": [task], "waiting": ["ask"], "seconds": seconds}
+        action = host.action(upgrade_tasks, arguments)
+
+        def execute(module_name, module_args, task_vars):
+            name = module_name.rpartition(".")[2]
+            calls.append((name, module_args))
+            if name == "server_program":
+                line = {"text": "still to do: 1", "progress": False}
+                return {"running": False, "result": next(results), "lines": [line], "cursor": "c"}
+            return {"waiting": {"worker.service": next(left)}}
+
+        monkeypatch.setattr(action, "_execute_module", execute)
+        return action.run(None, host.variables), calls, "\n".join(shown)
+
+    return run
+
+
+def test_the_next_release_waits_for_the_jobs_of_this_one(tasks):
+    result, calls, shown = tasks(["success"], ["3 in low_priority", "1 in low_priority", ""])
+    assert result["changed"]
+    assert [name for name, _arguments in calls] == ["server_program", *["server_units"] * 3]
+    program, unit = calls[0][1], calls[1][1]
+    assert (program["unit"], program["command"][:3]) == ("worker-task.service", ["/usr/bin/docker", "exec", "worker"])
+    assert program["success_statuses"] == []
+    assert unit["leftovers"] == {"worker.service": ["ask"]}
+    assert "waiting for jobs: 3 in low_priority" in shown
+
+
+def test_a_task_that_fails_names_how_to_go_on(tasks):
+    with pytest.raises(AnsibleActionFail) as failure:
+        tasks(["exit-code"], [])
+    for said in ("rails upgrade:perform_required_jobs failed", "still to do: 1", "just upgrade -l", "=120"):
+        assert said in failure.value.message
+
+
+def test_jobs_that_never_end(tasks):
+    with pytest.raises(AnsibleActionFail, match="after -1 s jobs are left: 3 in low_priority"):
+        tasks(["success"], ["3 in low_priority"], seconds=-1)
+
+
+def test_a_task_that_never_ends_may_be_ended(tasks):
+    _result, calls, _shown = tasks(["success"], [""], task={**PERFORM, "endless": True})
+    assert calls[0][1]["success_statuses"] == [124]

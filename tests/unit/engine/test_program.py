@@ -116,3 +116,16 @@ def test_a_unit_that_runs_already_is_followed_or_left_alone(start, tmp_path):
     assert "is at work on another request" in answer["msg"]
     assert not [command for command in asked if "systemctl start" in command]
     assert json.loads((tmp_path / "request.json").read_text()) == REQUEST
+
+
+def test_a_unit_that_is_made_for_one_run(run_module, commands):
+    answers = {
+        "journalctl --lines=0": (0, "-- cursor: a\n"),
+        "systemctl show": (0, "ActiveState=inactive\nResult=success\nJob=0\n"),
+    }
+    asked = commands(server_program, answers)
+    run_module(server_program, unit=UNIT, command=["/bin/echo", "one two"], success_statuses=[124], patience=0)
+    (made,) = [line for line in asked if line.startswith("systemd-run ")]
+    assert f"--unit={UNIT}" in made
+    assert made.endswith("--property=SuccessExitStatus=124 -- /bin/echo one two")
+    assert not any(line.startswith("systemctl start") for line in asked)
