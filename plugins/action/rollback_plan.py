@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.selfhosting.lago.plugins.module_utils.engine import normal_reference
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import confirmation, upgrade
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
 
@@ -29,6 +30,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"{host}: {error}") from error
         for line in upgrade.announced(record, server["lago"]["version"]):
             display.display(f"{host}: {line}")
+        if self.other_image(record, server, task_vars):
+            display.warning(
+                f"{host}: the image of {record['from']} on the server is not the one that ran before the upgrade: "
+                "somebody pulled it anew. It is used."
+            )
         if record["state"] == "rolling back":
             display.display(f"{host}: an earlier run began with that; what is left of it is done now.")
         if not self._task.check_mode:
@@ -41,3 +47,11 @@ class ActionModule(ActionBase):
             if seen["product"] == lago.identifier and seen["enabled"] and unit != front
         }
         return {**result, "changed": False, "record": dict(record), "units": units}
+
+    def other_image(self, record: dict, server: dict, task_vars: dict) -> bool:
+        """Whether the name of the image stands for another one by now."""
+        variables = {**task_vars, "lago_version": record["from"]}
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        lago = Product.load("lago", self._loader, templar, variables)
+        seen = server["images"].get(normal_reference(lago.variable("lago_api_container_image")))
+        return bool(seen) and bool(record["images"]) and seen not in record["images"].values()

@@ -5,7 +5,13 @@
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
-from ansible_collections.selfhosting.lago.plugins.action import product, rollback_consent, upgrade_plan, upgrade_tasks
+from ansible_collections.selfhosting.lago.plugins.action import (
+    product,
+    rollback_consent,
+    rollback_plan,
+    upgrade_plan,
+    upgrade_tasks,
+)
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import upgrade
 from virtual_host import REPOSITORY, VirtualHost
 
@@ -138,6 +144,7 @@ RECORD = {
     "from": "v1.51.0",
     "to": "v1.52.1",
     "backup": {"snapshot": "0123456789abcdef", "backup_time": 0},
+    "images": {"mash-lago-api": "sha256:1"},
     "closed": False,
     "hop": "",
 }
@@ -161,6 +168,49 @@ def test_to_which_state_there_is_a_way_back():
 def test_where_there_is_no_way_back(record, words):
     with pytest.raises(upgrade.UpgradeError, match=words):
         upgrade.way_back(record)
+
+
+@pytest.fixture
+def back(monkeypatch):
+    """Runs the plan of a way back; what it says is in a list, warnings with it."""
+    shown = []
+    monkeypatch.setattr(rollback_plan.display, "display", shown.append)
+    monkeypatch.setattr(rollback_plan.display, "warning", shown.append)
+
+    def run(record=RECORD, images=None, confirm="lago.example.com"):
+        units = {
+            f"mash-{name}.service": {"product": product, "enabled": True, "image": name}
+            for name, product in (("lago-api", "mash-lago"), ("lago-front", "mash-lago"), ("valkey", "mash-valkey"))
+        }
+        server = {
+            "lago": {"version": "v1.52.1"},
+            "records": {"mash-lago-upgrade": record},
+            "images": images or {},
+            "units": units,
+        }
+        host = VirtualHost(server=server)
+        action = host.action(rollback_plan, {"server": host.server, "confirm": confirm})
+        return action.run(None, host.variables), "\n".join(shown)
+
+    return run
+
+
+def test_only_what_holds_data_of_lago_is_stopped(back):
+    result, shown = back()
+    assert result["units"] == {"mash-lago-api.service": "lago-api"}
+    assert result["record"] == RECORD
+    assert "not the one that ran before" not in shown
+
+
+def test_an_image_that_was_pulled_anew_is_no_secret(back):
+    assert "not the one that ran before" in back(images={"getlago/api:v1.51.0": "sha256:2"})[1]
+    assert "not the one that ran before" not in back(images={"getlago/api:v1.51.0": "sha256:1"})[1].splitlines()[-1]
+
+
+def test_a_way_back_that_died_says_so(back):
+    assert "an earlier run began with that" in back({**RECORD, "state": "rolling back"})[1]
+    with pytest.raises(AnsibleActionFail, match="and this host is lago"):
+        back(confirm="another")
 
 
 @pytest.mark.parametrize(
