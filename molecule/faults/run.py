@@ -14,7 +14,7 @@ from verify.waiting import eventually
 
 from . import contexts, ledger, playbook, table, ways
 from .sender import sending
-from .stage import WELL_SECONDS, Stage
+from .stage import LONG_JOBS, WELL_SECONDS, Stage
 
 # A fault is made, and is over, while events are sent and answered.
 CALM_SECONDS = 60
@@ -50,7 +50,7 @@ def measure(stage: Stage, fault: Callable[[], None]) -> dict:
     with sending(stage.site) as sent:
         sent.wait_for_success(CALM_SECONDS)
         stage.enqueue_long_jobs()
-        at_risk = stage.long_jobs()[1] + stage.unprocessed(sent.prefix)
+        at_risk = stage.unfinished() + stage.unprocessed(sent.prefix)
         fault()
         well = stage.within(WELL_SECONDS, stage.is_well) and stage.within(
             CALM_SECONDS, lambda: sent.wait_for_success(CALM_SECONDS) or True
@@ -63,16 +63,15 @@ def measure(stage: Stage, fault: Callable[[], None]) -> dict:
 
 def counts(stage: Stage, sent, at_risk: int) -> dict:
     events = stage.events(sent.prefix)
-    long_jobs, unfinished = stage.long_jobs()
     client = ledger.of_client(sent)
     return {
         **client,
         "found": sum(event in events for event in sent.accepted),
         "duplicates": sum(number - 1 for number in events.values()),
-        "jobs": long_jobs + len(events),
+        "jobs": LONG_JOBS + len(events),
         # What was to be done when it happened, and what was only half accepted: saved, its job perhaps not enqueued.
         "jobs_at_risk": at_risk + client["retried"],
-        "jobs_lost": unfinished + stage.unprocessed(sent.prefix),
+        "jobs_lost": stage.unfinished() + stage.unprocessed(sent.prefix),
         "clocks": stage.clocks(),
         "clocks_at_once": ledger.clocks_at_once(stage.ticks()),
     }

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from testbed import servers
 from verify import inside, jobs, plays
@@ -28,6 +29,7 @@ QUIET_SECONDS = 2 * LONG_JOB_SECONDS + 6
 # Two ticks of the clock and some more (host_vars).
 CLOCK_SECONDS = 8
 API = "mash-lago-api"
+ENQUEUE = Path(__file__).parent / "enqueue.rb"
 
 
 @dataclass
@@ -78,7 +80,8 @@ class Stage:
     # Jobs
 
     def enqueue_long_jobs(self) -> None:
-        jobs.enqueue_sleep(self.host, LONG_JOB_SECONDS, LONG_JOBS, QUEUE, container=API)
+        command = "docker exec %s ruby -e %s %s %s %s"
+        self.host.check_output(command, API, ENQUEUE.read_text(), str(LONG_JOB_SECONDS), str(LONG_JOBS), QUEUE)
         eventually(lambda: jobs.states(self.host, QUEUE).get("started", 0) > self.notes["started"] + 3, seconds=60)
 
     def remember(self) -> None:
@@ -87,14 +90,13 @@ class Stage:
         self.notes["first"] = int(inside.sql(self.host, "SELECT coalesce(max(id), 0) FROM jobs_log"))
         self.notes["started"] = jobs.states(self.host, QUEUE).get("started", 0)
 
-    def long_jobs(self) -> tuple[int, int]:
-        """How many of this run there are, and how many have not finished."""
+    def unfinished(self) -> int:
+        """How many of the long jobs of this run nobody has finished."""
         query = (
-            "SELECT count(DISTINCT job_id), count(DISTINCT job_id) FILTER (WHERE state = 'finished') FROM jobs_log"
-            f" WHERE job_class = 'SleepJob' AND id > {self.notes['first']}"
+            "SELECT count(DISTINCT job_id) FROM jobs_log"
+            f" WHERE job_class = 'SleepJob' AND state = 'finished' AND id > {self.notes['first']}"
         )
-        there, finished = (int(number) for number in inside.sql(self.host, query).split("|"))
-        return there, there - finished
+        return LONG_JOBS - int(inside.sql(self.host, query))
 
     def unprocessed(self, prefix: str) -> int:
         query = f"SELECT count(*) FROM events WHERE processed_at IS NULL AND transaction_id LIKE '{prefix}-%'"
@@ -122,10 +124,12 @@ class Stage:
 
         def settled() -> bool:
             nonlocal seen, since
-            now = self.unprocessed(prefix), self.long_jobs()[1]
+            now = self.unprocessed(prefix), self.unfinished()
+            if now == (0, 0):
+                return True
             if now != seen or Valkey(self.host).queued() > 0:
                 seen, since = now, time.monotonic()
-            return now == (0, 0) or time.monotonic() - since > QUIET_SECONDS
+            return time.monotonic() - since > QUIET_SECONDS
 
         self.within(SETTLED_SECONDS, settled)
 

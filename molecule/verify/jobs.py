@@ -7,9 +7,9 @@ from __future__ import annotations
 from . import inside
 
 
-def enqueue_sleep(host, seconds: float, count: int, queue: str, container: str = "mash-lago-api-worker") -> None:
+def enqueue_sleep(host, seconds: float, count: int, queue: str) -> None:
     task = f"standin:enqueue_sleep[{seconds},{count},{queue}]"
-    host.check_output("docker exec %s rails %s", container, task)
+    host.check_output("docker exec mash-lago-api-worker rails %s", task)
 
 
 def states(host, queue: str, job_class: str = "SleepJob") -> dict[str, int]:
