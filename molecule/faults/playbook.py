@@ -10,7 +10,7 @@ import signal
 from verify import inside
 from verify.waiting import eventually
 
-from .stage import WELL_SECONDS, Stage
+from .stage import WELL_SECONDS, Stage, tag_of
 
 MIGRATION = "mash-lago-migrate"
 CLOCK = "mash-lago-api-clock"
@@ -103,7 +103,7 @@ def next_version(stage: Stage, migration: str) -> str:
     """An image with one more migration than the one that runs, made on the server: no registry has it."""
     running = inside.containers(stage.host)["mash-lago-api"]
     images = stage.host.check_output("docker images --format={{.Tag}} getlago/api").split()
-    base, _, _patch = running["Config"]["Image"].rpartition(":")[2].rpartition(".")
+    base, _, _patch = tag_of(running["Config"]["Image"]).rpartition(".")
     number = max(int(tag.rpartition(".")[2]) for tag in images if tag.startswith(f"{base}.")) + 1
     tag = f"{base}.{number}"
     source = f"class Fault{number} < ActiveRecord::Migration[7.2]; def up; {migration}; end; end"

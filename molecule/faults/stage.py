@@ -54,10 +54,13 @@ class Stage:
 
     def current(self) -> dict[str, object]:
         """What earlier runs have changed, so that the next one leaves it."""
-        api = inside.containers(self.host)[API]["Config"]
+        containers = inside.containers(self.host)
+        api, front = (containers[name]["Config"] for name in (API, "mash-lago-front"))
         environment = dict(line.split("=", 1) for line in api["Env"])
         return {
-            "lago_api_container_image_tag": api["Image"].rpartition(":")[2],
+            "lago_api_container_image_tag": tag_of(api["Image"]),
+            # Further versions are made of the API only.
+            "lago_front_container_image_tag": tag_of(front["Image"]),
             "lago_environment_variables_tz": environment["TZ"],
             "lago_api_replicas": self.replicas(),
         }
@@ -164,3 +167,7 @@ class Stage:
         """Clocks that tick now; a clock that has just been started is waited for."""
         self.within(60, lambda: self.ticks(CLOCK_SECONDS))
         return len({clock for clock, _moment in self.ticks(CLOCK_SECONDS)})
+
+
+def tag_of(image: str) -> str:
+    return image.partition("@")[0].rpartition(":")[2]
