@@ -112,9 +112,10 @@ def killed(host, name, word):
     request = json.dumps({"backup": name})
     host.check_output("printf %%s %s > %s/request.json", request, DATA)
     cursor = host.check_output("journalctl --sync; journalctl --lines=0 --show-cursor --quiet").split("cursor: ")[1]
+    seen = f"journalctl --after-cursor='{cursor}' --output=cat --identifier=mash-backup-restore | grep -q '{word}'"
     host.check_output(
-        f"systemctl start --no-block {UNIT}; until journalctl --after-cursor='{cursor}' --output=cat "
-        f"--identifier=mash-backup-restore | grep -q '{word}'; do sleep 0.1; done; systemctl kill --signal=KILL {UNIT}"
+        f'systemctl start --no-block {UNIT}; timeout 300 sh -c "until {seen}; do sleep 0.1; done" && '
+        f"systemctl kill --signal=KILL {UNIT}"
     )
     ended(host, UNIT)
 

@@ -203,7 +203,7 @@ class Restore:
             if needed and (name == "stop" or name not in self._state["done"]):
                 step()
                 self._note(done=[*self._state["done"], name])
-        self._tell_what_is_kept()
+        self._tell_the_end()
         os.unlink(self._path)
         clear(self._work)
 
@@ -230,7 +230,6 @@ class Restore:
             problems += differences(name, database, server.described(name))
         if problems:
             raise Failure(f"What was restored is not what the backup says: {'; '.join(problems[:20])}")
-        self._databases.report()
 
     def _start(self):
         lago = self._configuration["lago"]
@@ -243,8 +242,9 @@ class Restore:
             say("Starting Lago")
             run(["systemctl", "start", "--", *self._state["units"]])
 
-    def _tell_what_is_kept(self):
+    def _tell_the_end(self):
         if "postgres" in self._parts:
+            self._databases.report()
             for name in self._databases.kept():
                 say(f"What was in use before is kept as database {name}")
         if os.path.isdir(self._kept):
