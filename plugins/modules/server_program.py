@@ -119,16 +119,21 @@ def end_of_journal():
 
 def said(unit, cursor):
     """The lines since the cursor, and where they end."""
-    command = ["journalctl", f"--identifier={unit.rsplit('.', 1)[0]}", "--output=json", "--quiet"]
+    # Chosen here: where the cursor is of somebody else's line, journalctl before systemd 253 loses the first that it
+    # chooses itself.
+    fields = "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER"
+    command = ["journalctl", "--output=json", "--quiet", fields, f"--after-cursor={cursor}"]
     lines = []
-    for line in run([*command, f"--after-cursor={cursor}"]).stdout.splitlines():
+    for line in run(command).stdout.splitlines():
         entry = json.loads(line)
+        cursor = entry["__CURSOR"]
+        if entry.get("SYSLOG_IDENTIFIER") != unit.rsplit(".", 1)[0]:
+            continue
         text = entry.get("MESSAGE") or ""
         if not isinstance(text, str):
             # Journald gives what is no plain text as numbers.
             text = bytes(text).decode(errors="replace")
         lines.append({"text": text, "progress": entry.get("PRIORITY") == DEBUG})
-        cursor = entry["__CURSOR"]
     return lines, cursor
 
 

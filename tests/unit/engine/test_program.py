@@ -108,6 +108,21 @@ def test_a_request_is_there_before_the_unit_starts(start, tmp_path):
     assert f"systemctl start --no-block -- {UNIT}" in asked
 
 
+def test_lines_of_others_are_left_out_and_no_line_is_lost(run_module, commands):
+    """The first line of all comes right after one of somebody else."""
+    texts = [("mash-backup-restore", "first"), ("sshd", "not ours"), ("mash-backup-restore", "last"), ("sshd", "end")]
+    said = [
+        json.dumps({"SYSLOG_IDENTIFIER": name, "MESSAGE": text, "PRIORITY": "6", "__CURSOR": text})
+        for name, text in texts
+    ]
+    answers = {"journalctl --output=json": (0, "\n".join(said)), "systemctl show": (0, "ActiveState=inactive\nJob=0\n")}
+    asked = commands(server_program, answers)
+    answer = run_module(server_program, unit=UNIT, cursor="a", patience=0)
+    assert [line["text"] for line in answer["lines"]] == ["first", "last"]
+    assert answer["cursor"] == "end"
+    assert not [command for command in asked if "--identifier" in command], "journalctl of Debian 12 loses the first"
+
+
 def test_a_unit_that_runs_already_is_followed_or_left_alone(start, tmp_path):
     """A connection that broke is no reason to begin anew; another request has to wait."""
     start(REQUEST)
