@@ -18,7 +18,7 @@ class ActionModule(ActionBase):
                 "version": {"type": "str", "required": True},
                 "present": {"type": "str", "required": True},
                 "failure": {"type": "dict", "required": True},
-                "backup": {"type": "str", "default": ""},
+                "record": {"type": "dict", "required": True},
             }
         )
         host, failure = task_vars["inventory_hostname"], arguments["failure"]
@@ -37,5 +37,5 @@ class ActionModule(ActionBase):
         ]  # fmt: skip
         indexes = upgrade.leftovers(answer.get("invalid_indexes", []), command)
         raise AnsibleActionFail(
-            upgrade.failed(host, arguments["version"], arguments["present"], failure, arguments["backup"], indexes)
+            upgrade.failed(host, arguments["version"], arguments["present"], failure, arguments["record"], indexes)
         )

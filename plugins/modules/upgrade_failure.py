@@ -23,10 +23,10 @@ options:
     description: The result of the task that failed.
     type: dict
     required: true
-  backup:
-    description: Name of the backup from before; empty where there is none.
-    type: str
-    default: ""
+  record:
+    description: The record of the upgrade, C(from) and C(backup) of it.
+    type: dict
+    required: true
 author: The selfhosting.lago authors
 """
 
@@ -36,6 +36,7 @@ EXAMPLES = r"""
     version: v1.52.1
     present: v1.51.0
     failure: "{{ ansible_failed_result }}"
+    record: {from: v1.51.0, backup: {}}
 """
 
 RETURN = r"""

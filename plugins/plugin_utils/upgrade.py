@@ -150,15 +150,18 @@ def leftovers(indexes: t.Sequence[str], command: t.Sequence[str]) -> list[str]:
     return [f"the index {name} is invalid: {' '.join(command)} 'DROP INDEX CONCURRENTLY {name}'" for name in indexes]
 
 
-def failed(host: str, version: str, present: str, failure: t.Mapping, backup: str, indexes: t.Sequence[str]) -> str:
+def failed(
+    host: str, version: str, present: str, failure: t.Mapping, record: t.Mapping, indexes: t.Sequence[str]
+) -> str:
     """What a user reads when a release did not come up."""
     lines = [f"{host}: {failure.get('msg', 'it failed')}", ""]
     if failure.get("phase") in ("swap", "converge"):
         lines.append(f"The database has been migrated for {version}, whose containers do not get ready.")
         lines.append("Nothing was put back.")
         lines.append(f"Correct what is said above and type: just upgrade -l {host}")
-        if backup:
-            lines.append(f"Or go back to {present} and backup {backup}: just rollback -l {host}")
+        if record["backup"]:
+            backup = record["backup"]["snapshot"][:8]
+            lines.append(f"Or go back to {record['from']} and backup {backup}: just rollback -l {host}")
     else:
         lines.append(f"{present} goes on serving, on the database as it is now. Nothing was put back.")
         if failure.get("phase") == "gate":

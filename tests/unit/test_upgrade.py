@@ -122,12 +122,12 @@ def test_a_run_that_died_goes_on_with_what_it_noted():
 
 def test_a_failed_gate_and_containers_that_never_get_ready_are_told_apart():
     indexes = upgrade.leftovers(["public.half"], ["docker", "exec", "mash-postgres", "psql", "--command"])
-    gate = upgrade.failed("one", "v1.53.0", "v1.52.1", {"msg": "it broke", "phase": "gate"}, "abc", indexes)
+    gate = upgrade.failed("one", "v1.53.0", "v1.52.1", {"msg": "it broke", "phase": "gate"}, RECORD, indexes)
     assert "v1.52.1 goes on serving" in gate
     assert "psql --command 'DROP INDEX CONCURRENTLY public.half'" in gate
     assert "rollback" not in gate
-    ready = upgrade.failed("one", "v1.53.0", "v1.52.1", {"msg": "it broke", "phase": "converge"}, "abc", [])
-    assert "just rollback -l one" in ready
+    ready = upgrade.failed("one", "v1.53.0", "v1.52.1", {"msg": "it broke", "phase": "converge"}, RECORD, [])
+    assert "Or go back to v1.51.0 and backup 01234567: just rollback -l one" in ready
     assert "goes on serving" not in ready
 
 
