@@ -31,6 +31,7 @@ def render() -> str:
         commits=sorted({line["commit"] for line in lines}),
         first=min((line["at"] for line in lines), default="")[:10],
         last=max((line["at"] for line in lines), default="")[:10],
+        loads=[line["load"] for line in lines if "load" in line],
         broken=[text for line in lines for text in misses(line)],
     )
 
@@ -61,7 +62,7 @@ def span(numbers: list[int]) -> str:
 
 def wish(row: dict) -> str:
     """What is wanted beside what is wanted of all."""
-    jobs = "jobs in progress or enqueued" if row.get("may_lose") else "no job"
+    jobs = "at most jobs in progress or enqueued" if row.get("may_lose") else "no job"
     requests = {"none": ", no request fails", "in flight": ", only requests in flight fail"}
     return f"{jobs} lost{requests.get(row.get('may_fail', ''), '')}"
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -32,6 +33,8 @@ def run(stage: Stage, row: dict) -> dict:
         "commit": commit(),
         "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - began),
+        # Other work on the machine makes every outage longer.
+        "load": round(os.getloadavg()[0], 1),
         **counts,
     }
 
