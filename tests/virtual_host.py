@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook import Playbook
@@ -19,7 +20,7 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import keyed_digest, normal_reference
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.neighbours import claim_of, record_of
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import make_plan
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product, role_path
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product, joined, product_files, role_path
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import Renderer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -55,6 +56,7 @@ SERVER = {
     "running_containers": [],
     "containers": {},
     "claims": {},
+    "lease": {"serial": 0, "id": "", "who": "", "began": "", "alive": False},
     "units": {},
     "files": {},
     "records": {},
@@ -86,6 +88,12 @@ class Loader(DataLoader):
 
 
 LOADER = Loader()
+
+
+def product_data(role: str) -> dict:
+    """All files of a product as one, as written."""
+    directory = REPOSITORY / "roles" / role
+    return joined(yaml.safe_load((directory / file).read_text()) for file in product_files(role))
 
 
 def trusted(value):

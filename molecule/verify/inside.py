@@ -52,6 +52,13 @@ def sql(host, query: str, database: str = "lago", container: str = "mash-postgre
     )
 
 
+# Of a command line's words none may be longer than 128 KiB; an id has some 40 characters.
+AT_ONCE = 1000
+
+
 def event_rows(host, transaction_ids: list[str]) -> int:
-    listed = ",".join(f"'{one}'" for one in transaction_ids)
-    return int(sql(host, f"SELECT count(*) FROM events WHERE transaction_id IN ({listed})"))
+    found = 0
+    for start in range(0, len(transaction_ids), AT_ONCE):
+        listed = ",".join(f"'{one}'" for one in transaction_ids[start : start + AT_ONCE])
+        found += int(sql(host, f"SELECT count(*) FROM events WHERE transaction_id IN ({listed})"))
+    return found

@@ -41,6 +41,18 @@ def play(host_name: str, *arguments: str, playbook: str = "setup.yml", **variabl
     return recorded(host_name)[-1]
 
 
+def command(host_name: str, *arguments: str, playbook: str = "setup.yml", **variables: object) -> list[str]:
+    return [
+        "ansible-playbook",
+        # The directory, as Molecule's own runs: a scenario may have hosts beside Molecule's.
+        f"--inventory={Path(os.environ['MOLECULE_INVENTORY_FILE']).parent}",
+        f"--limit={host_name}",
+        f"--extra-vars={json.dumps(variables)}",
+        *arguments,
+        playbook,
+    ]
+
+
 def attempt(
     host_name: str, *arguments: str, playbook: str = "setup.yml", **variables: object
 ) -> subprocess.CompletedProcess[str]:
@@ -53,15 +65,7 @@ def attempt(
 def begin(host_name: str, *arguments: str, playbook: str = "setup.yml", **variables: object) -> subprocess.Popen[str]:
     """Such a run, which goes on by itself, with all its processes in a group of their own."""
     return subprocess.Popen(
-        [
-            "ansible-playbook",
-            # The directory, as Molecule's own runs: a scenario may have hosts beside Molecule's.
-            f"--inventory={Path(os.environ['MOLECULE_INVENTORY_FILE']).parent}",
-            f"--limit={host_name}",
-            f"--extra-vars={json.dumps(variables)}",
-            *arguments,
-            playbook,
-        ],
+        command(host_name, *arguments, playbook=playbook, **variables),
         cwd=REPOSITORY,
         # Nobody is at a terminal.
         stdin=subprocess.DEVNULL,

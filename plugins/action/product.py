@@ -10,6 +10,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.definition import DefinitionError
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import NEVER_RAN, Plan, make_plan
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product, role_path
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import Renderer
@@ -35,6 +36,7 @@ class ActionModule(ActionBase):
                 "server": {"type": "dict", "required": True},
             }
         )
+        self._lease = terms(task_vars["inventory_hostname"], arguments["server"])
         try:
             product = Product.load(arguments["name"], self._loader, self._templar, task_vars)
             plan = self.plan(product, arguments["server"])
@@ -127,6 +129,7 @@ class ActionModule(ActionBase):
         return {"changes": changes, "diff": diff}
 
     def module(self, name: str, **arguments) -> dict:
+        arguments["lease"] = self._lease
         answer = self._execute_module(module_name=f"{MODULES}.{name}", module_args=arguments, task_vars=self._task_vars)
         if answer.get("failed"):
             raise AnsibleActionFail(answer.get("msg") or f"{name} failed", result=answer)

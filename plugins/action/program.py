@@ -29,6 +29,7 @@ class ActionModule(ActionBase):
                 "request_path": {"type": "path"},
                 "confirm": {"type": "str"},
                 "confirmed_by": {"type": "str"},
+                "removes": {"type": "str"},
             }
         )
         host = task_vars["inventory_hostname"]
@@ -54,6 +55,8 @@ class ActionModule(ActionBase):
             return {**result, "changed": arguments["changes"], "lines": lines}
         if arguments["confirmed_by"]:
             confirmation.require(host, arguments["confirm"], arguments["confirmed_by"])
+        if arguments["removes"]:
+            confirmation.require(host, arguments["confirm"], f"This removes {arguments['removes']}.")
         lines = self.follow(arguments["request"], arguments["request_path"])
         return {**result, "changed": arguments["changes"], "lines": lines}
 

@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import confirmation
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.losses import losses, owned_by_others
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import units_of
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
@@ -41,6 +42,7 @@ class ActionModule(ActionBase):
             }
         )
         server = arguments["server"]
+        self._lease = terms(self._host, server)
         products = [Product.load(name, self._loader, self._templar, task_vars) for name in arguments["products"]]
         leaving = [one for one in products if arguments["everything"] or not one.enabled]
         owned = owned_by_others(task_vars, server)
@@ -109,7 +111,9 @@ class ActionModule(ActionBase):
 
     def module(self, arguments: dict) -> dict:
         name = "selfhosting.lago.server_removal"
-        answer = self._execute_module(module_name=name, module_args=arguments, task_vars=self._task_vars)
+        # What is only announced, nobody waits for.
+        lease = {} if arguments.get("announce") else {"lease": self._lease}
+        answer = self._execute_module(module_name=name, module_args={**arguments, **lease}, task_vars=self._task_vars)
         if answer.get("failed"):
             raise AnsibleActionFail(answer.get("msg") or f"{name} failed", result=answer)
         return {kind: answer[kind] for kind in NOTHING}

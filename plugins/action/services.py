@@ -8,6 +8,7 @@ import difflib
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.losses import losses
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import order_of, unit_names
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
@@ -37,7 +38,12 @@ class ActionModule(ActionBase):
             result["warnings"] = losses(products, units, "stop", arguments["server"], task_vars)
         answer = self._execute_module(
             module_name="selfhosting.lago.server_units",
-            module_args={"operation": OPERATIONS[arguments["operation"]], "units": units, "order": order},
+            module_args={
+                "operation": OPERATIONS[arguments["operation"]],
+                "units": units,
+                "order": order,
+                "lease": terms(task_vars["inventory_hostname"], arguments["server"]),
+            },
             task_vars=task_vars,
         )
         if answer.get("failed"):

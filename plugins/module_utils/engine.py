@@ -21,6 +21,8 @@ PRODUCT_SECTION = "[X-SelfHosting]"
 RECORD = "inputs.sha256"
 # Directory beside the engine's other files: what each product owns on the server.
 CLAIMS = "claims"
+# End of the reason why a unit is stale whose tag was pulled anew.
+OTHER_IMAGE = " is another image now"
 # Why a unit is stale that another playbook started.
 UNKNOWN_START = "nothing on the server says what it was started with"
 UNIT_PROPERTIES = (
@@ -215,8 +217,9 @@ def managed_unit(name):
     program = READY_PROGRAM.search(text)
     if program:
         found["engine_path"] = program.group(1)
-    if "Quiet" in values:
-        found["quiet"] = values["Quiet"]
+    for key in ("Quiet", "Gate"):
+        if key in values:
+            found[key.lower()] = values[key]
     if "Waiting" in values:
         found["waiting"] = json.loads(values["Waiting"])
     return found
@@ -254,10 +257,12 @@ def unit_states(units, docker):
             "result": properties.get("Result", ""),
             "needed_by": _needed_by(properties),
             "stale": [],
+            "awaits_gate": False,
         }
         reference = units[name].get("image")
         if state["active"] and reference:
             state["stale"] = _stale(name, properties, reference, containers, images)
+            state["awaits_gate"] = _awaits_gate(name, reference, images)
             if is_quiet(name, docker):
                 state["stale"].append("somebody told it to take no more jobs")
         states[name] = state
@@ -328,5 +333,15 @@ def _stale(name, properties, reference, containers, images):
     else:
         wanted = images.get(normal_reference(reference))
         if wanted and container["image_id"] != wanted:
-            reasons.append(f"{reference} is another image now")
+            reasons.append(f"{reference}{OTHER_IMAGE}")
     return reasons
+
+
+def _awaits_gate(name, reference, images):
+    """Whether a restart would bring back the image before: the step in front of the present one has not succeeded."""
+    path = managed_unit(name).get("gate")
+    if not path:
+        return False
+    directory, file = os.path.split(path)
+    record = json_files(directory).get(file[: -len(".json")], {})
+    return record.get("image") == reference and record.get("image_id") != images.get(normal_reference(reference))

@@ -34,6 +34,9 @@ options:
   request_path:
     description: File on the server for the request.
     type: path
+  removes:
+    description: What it takes away, which is not planned beforehand; the host's name has to be given all the same.
+    type: str
   confirmed_by:
     description: >-
       A question. The program first runs with C(plan=true) added to its request, to say what it would do; then the

@@ -52,6 +52,16 @@ options:
     type: list
     elements: path
     default: []
+  lease:
+    description: >-
+      Who the run is, and which lease of the server it saw. Without it nothing is asked about other runs.
+    type: dict
+    suboptions:
+      id: {description: Of the run., type: str, required: true}
+      serial: {description: Of the lease that the run's probe saw., type: int, required: true}
+      who: {description: User and machine., type: str, required: true}
+      commit: {description: Of the collection., type: str, default: ""}
+      host: {description: Name in the inventory., type: str, default: ""}
 author: The selfhosting.lago authors
 """
 
@@ -92,13 +102,13 @@ import pwd
 import stat
 import tempfile
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     UNIT_DIRECTORY,
     Docker,
     EngineError,
     run,
 )
+from ansible_collections.selfhosting.lago.plugins.module_utils.lease import LeasedModule
 
 
 def number_of(database, name):
@@ -190,7 +200,7 @@ def main():
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str", "default": "root"},
     }
-    module = AnsibleModule(
+    module = LeasedModule(
         argument_spec={
             "networks": {
                 "type": "list",

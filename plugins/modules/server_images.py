@@ -36,6 +36,16 @@ options:
     description: How many are pulled at the same time.
     type: int
     default: 3
+  lease:
+    description: >-
+      Who the run is, and which lease of the server it saw. Without it nothing is asked about other runs.
+    type: dict
+    suboptions:
+      id: {description: Of the run., type: str, required: true}
+      serial: {description: Of the lease that the run's probe saw., type: int, required: true}
+      who: {description: User and machine., type: str, required: true}
+      commit: {description: Of the collection., type: str, default: ""}
+      host: {description: Name in the inventory., type: str, default: ""}
 author: The selfhosting.lago authors
 """
 
@@ -62,8 +72,8 @@ import os
 import subprocess
 import time
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import Docker, normal_reference
+from ansible_collections.selfhosting.lago.plugins.module_utils.lease import LeasedModule
 
 WORK_DIRECTORY = "/run/selfhosting-lago-images"
 TRIES = 4
@@ -194,7 +204,7 @@ def settle(job, docker):
 
 
 def main():
-    module = AnsibleModule(
+    module = LeasedModule(
         argument_spec={
             "images": {
                 "type": "list",

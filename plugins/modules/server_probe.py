@@ -26,6 +26,12 @@ options:
     type: list
     elements: path
     default: []
+  wait_seconds:
+    description: >-
+      How long to wait for another run that changes the server. The action of the same name does that; it looks again
+      and again.
+    type: int
+    default: 0
   digest_key:
     description: Key of the checksums of files, so that they say nothing about what the files hold.
     type: str
@@ -120,7 +126,7 @@ import sys
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhosting.lago.plugins.module_utils import takeover
+from ansible_collections.selfhosting.lago.plugins.module_utils import lease, takeover
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     Docker,
     claims,
@@ -421,6 +427,7 @@ def main():
             "user_name": {"type": "str", "required": True},
             "group_name": {"type": "str", "required": True},
             "config_paths": {"type": "list", "elements": "path", "default": []},
+            "wait_seconds": {"type": "int", "default": 0},
             "digest_key": {"type": "str", "required": True, "no_log": True},
             "postgres_data_path": {"type": "path"},
             "valkey_config_file": {"type": "path"},
@@ -486,6 +493,7 @@ def main():
             "memory_kb": memory_kb(),
             "disk_free_bytes": free_bytes((parameters["config_paths"] or ["/"])[0]),
             # Clones may share the first; containers share the second.
+            "lease": lease.seen(),
             "machine": f"{read_line('/etc/machine-id')}/{read_line('/proc/sys/kernel/random/boot_id')}",
             "user": user_ids(parameters["user_name"], parameters["group_name"]),
             # Written by systemd where the server is a container; nesting as LXC does it, or without a profile at all.

@@ -42,6 +42,16 @@ options:
     description: Say what would be removed and remove nothing, as in check mode.
     type: bool
     default: false
+  lease:
+    description: >-
+      Who the run is, and which lease of the server it saw. Without it nothing is asked about other runs.
+    type: dict
+    suboptions:
+      id: {description: Of the run., type: str, required: true}
+      serial: {description: Of the lease that the run's probe saw., type: int, required: true}
+      who: {description: User and machine., type: str, required: true}
+      commit: {description: Of the collection., type: str, default: ""}
+      host: {description: Name in the inventory., type: str, default: ""}
 author: The selfhosting.lago authors
 """
 
@@ -79,7 +89,6 @@ data:
 import os
 import shutil
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     UNIT_DIRECTORY,
     Docker,
@@ -88,6 +97,7 @@ from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     run,
     show_units,
 )
+from ansible_collections.selfhosting.lago.plugins.module_utils.lease import LeasedModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.removal import (
     other_containers,
     other_units,
@@ -144,7 +154,7 @@ def remove(found):
 
 def main():
     names = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
+    module = LeasedModule(
         argument_spec={
             "units": {"type": "list", "elements": "str", "required": True},
             "networks": names,

@@ -27,7 +27,8 @@ options:
   order:
     description:
       - Of some units, how they are restarted and stopped together with others. The highest C(stop_rank) is stopped
-        first and started last. Those with the same C(pool) are restarted one after the other.
+        first and started last. Those with the same C(pool) are restarted one after the other. What has C(never_down) is
+        restarted when it will not be down for the whole of one of its C(minutes).
     type: dict
     default: {}
   leftovers:
@@ -53,6 +54,16 @@ options:
           - Lines C(names) of the environment file C(path) that are taken from C(file) as long as the step runs.
         type: dict
         default: {}
+  lease:
+    description: >-
+      Who the run is, and which lease of the server it saw. Without it nothing is asked about other runs.
+    type: dict
+    suboptions:
+      id: {description: Of the run., type: str, required: true}
+      serial: {description: Of the lease that the run's probe saw., type: int, required: true}
+      who: {description: User and machine., type: str, required: true}
+      commit: {description: Of the collection., type: str, default: ""}
+      host: {description: Name in the inventory., type: str, default: ""}
 author: The selfhosting.lago authors
 """
 
@@ -84,8 +95,8 @@ import signal
 import tempfile
 import time
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
+    OTHER_IMAGE,
     UNKNOWN_START,
     Docker,
     EngineError,
@@ -96,7 +107,11 @@ from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     show_units,
     unit_states,
 )
+from ansible_collections.selfhosting.lago.plugins.module_utils.lease import LeasedModule
 
+HOUR = 3600
+# Seconds after which a clock has seen that another minute has begun, and done what it does then.
+TICK = 5
 # Sidekiq gives its jobs 25 s and then puts them back.
 DRAIN_SECONDS = 35
 
@@ -107,9 +122,16 @@ def wanted_changes(states):
     for name, state in states.items():
         if not state["active"]:
             changes[name] = {"action": "start", "reasons": [f"it is {state['state']}"]}
-        elif state["stale"]:
-            changes[name] = {"action": "restart", "reasons": state["stale"]}
+        elif reasons := reasons_to_restart(state):
+            changes[name] = {"action": "restart", "reasons": reasons}
     return changes
+
+
+def reasons_to_restart(state):
+    """Without the image whose gate comes first: a restart would not bring it."""
+    if not state.get("awaits_gate"):
+        return state["stale"]
+    return [reason for reason in state["stale"] if not reason.endswith(OTHER_IMAGE)]
 
 
 def split(changes):
@@ -189,6 +211,7 @@ def start(module, down, stale, order, steps=()):
     """
     run(["systemctl", "reset-failed", "--", *sorted([*down, *stale])], check=False)
     first, *later = turns(stale, order) or [[]]
+    wait_for_minutes(first, order)
     stopped = [names for names in by_rank(first, order, first_stopped=True) if rank(names[0], order)]
     for names in stopped:
         run(["systemctl", "stop", "--", *names], check=False)
@@ -209,6 +232,38 @@ def start(module, down, stale, order, steps=()):
     for names in later:
         run(["systemctl", "restart", "--no-block", "--", *names], check=False)
         wait_for(module, names)
+
+
+def wait_for_minutes(names, order):
+    """Until what is restarted will be there for some part of each minute that it must not miss."""
+    for name in names:
+        never_down = order.get(name, {}).get("never_down")
+        while never_down and (pause := seconds_to_wait(container_minute(name), never_down)):
+            time.sleep(pause)
+
+
+def container_minute(name):
+    """Seconds since the full hour, in the container's own time zone; None where it cannot say."""
+    done = run(["docker", "exec", name.rsplit(".", 1)[0], "date", "+%M %S"], check=False)
+    try:
+        minute, second = done.stdout.split()
+        return int(minute) * 60 + int(second)
+    except ValueError:
+        return None
+
+
+def seconds_to_wait(now, never_down):
+    """Zero where a stop now and a start C(seconds) later leave some part of each minute."""
+    if now is None:
+        return 0
+    pauses = [0]
+    for minute in never_down["minutes"]:
+        ahead, behind = (minute * 60 - now) % HOUR, (now - minute * 60) % HOUR
+        if ahead + 60 <= never_down["seconds"]:
+            pauses.append(ahead + TICK)
+        elif behind < TICK:
+            pauses.append(TICK - behind)
+    return max(pauses)
 
 
 def wait_for(module, names):
@@ -281,6 +336,8 @@ def rewrite(path, text):
 def run_step(module, step):
     name, record = step["unit"], step["record"]
     run(["systemctl", "reset-failed", "--", name], check=False)
+    # Somebody may pull the tag anew while the step runs.
+    image_id = Docker().image_ids().get(normal_reference(record["image"]), "")
     with borrowed(**step["borrow"]) if step["borrow"] else contextlib.nullcontext():
         done = run(["systemctl", "start", "--", name], check=False)
     if done.returncode:
@@ -292,14 +349,13 @@ def run_step(module, step):
             ),
             units={},
         )
-    image_id = Docker().image_ids().get(normal_reference(record["image"]), "")
     content = dict(record["content"], image_id=image_id, database=database_system(record["data_path"]))
     write_record({"path": record["path"], "content": content})
     return {name: {"action": "run", "reasons": []}}
 
 
 def main():
-    module = AnsibleModule(
+    module = LeasedModule(
         argument_spec={
             "operation": {
                 "type": "str",

@@ -109,6 +109,17 @@ SERVICE = {
     "waiting": {"type": "list", "elements": "str", "default": []},
     # Of what is restarted together the highest is stopped first and started last.
     "stop_rank": {"type": "int", "default": 0},
+    # Name of a one-shot step: only an image with which it has succeeded is started. See files/container-gated.py.
+    "gate": {"type": "str"},
+    # Of each of these minutes of the hour, in its own time zone, it lives through some part, also when it is restarted
+    # together with others: then it is down for about so many seconds.
+    "never_down": {
+        "type": "dict",
+        "options": {
+            "minutes": {"type": "list", "elements": "int", "required": True},
+            "seconds": {"type": "int", "required": True},
+        },
+    },
     # With its replicas behind a load balancer that follows Docker's health: it leaves before it stops, and one is
     # restarted after the other. See files/container-pool.py.
     "pool": {"type": "bool", "default": False},

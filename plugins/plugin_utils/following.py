@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import typing as t
 
@@ -11,6 +12,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
 display = Display()
+# What Docker says where the program is a container, and its unit of the container's end.
+NOISE = re.compile(r"[0-9a-f]{64}$|Error response from daemon: No such container|container ended with ")
 
 
 def follow(action: t.Any, host: str, unit: str, task_vars: t.Mapping, *, name: str = "", **first: t.Any) -> list[str]:
@@ -25,7 +28,7 @@ def follow(action: t.Any, host: str, unit: str, task_vars: t.Mapping, *, name: s
         )
         if answer.get("failed"):
             raise AnsibleActionFail(answer.get("msg") or f"{unit} cannot be followed", result=answer)
-        for line in answer["lines"]:
+        for line in [line for line in answer["lines"] if not NOISE.match(line["text"])]:
             if watched or not line["progress"]:
                 display.display(f"{host}: {line['text']}")
             if not line["progress"]:

@@ -120,6 +120,8 @@ def unit_names(service: dict) -> list[str]:
 def order_of(service: dict) -> dict[str, t.Any]:
     """What server_units has to know to restart it together with others; nothing for most."""
     order: dict[str, t.Any] = {"stop_rank": service["stop_rank"]} if service["stop_rank"] else {}
+    if service["never_down"]:
+        order["never_down"] = service["never_down"]
     return {**order, "pool": service["replica_of"]} if service["pool"] else order
 
 

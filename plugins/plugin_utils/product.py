@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A product: the entries of a role's product.yml with the user's values in them."""
+"""A product: the entries of a role's product.yml and product-*.yml with the user's values in them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ IDENTIFIER = re.compile(r"\b[a-z][A-Za-z0-9_]*\b")
 ALONE = re.compile(r"\{\{ ([a-z][A-Za-z0-9_]*) \}\}")
 # Keys of a container that say which units it has.
 NAMES = {
-    key: SERVICE[key] for key in ("name", "kind", "groups", "image", "dockerfile", "replicas", "stop_rank", "pool")
+    key: SERVICE[key]
+    for key in ("name", "kind", "groups", "image", "dockerfile", "replicas", "stop_rank", "pool", "never_down")
 }
 
 
@@ -34,10 +35,35 @@ def role_path(name: str) -> str:
     return os.path.join(COLLECTION, "roles", name)
 
 
+def _files(name: str, kind: str) -> list[str]:
+    """KIND.yml, and what it is too long for: KIND-<what>.yml."""
+    found = [file for file in os.listdir(role_path(name)) if re.fullmatch(rf"{kind}(-\w+)?\.yml", file)]
+    return sorted(found, key=lambda file: (file != f"{kind}.yml", file))
+
+
 def check_files(name: str) -> list[str]:
-    """checks.yml, and what it is too long for: checks-<what>.yml."""
-    found = [file for file in os.listdir(role_path(name)) if re.fullmatch(r"checks(-\w+)?\.yml", file)]
-    return sorted(found, key=lambda file: (file != "checks.yml", file))
+    return _files(name, "checks")
+
+
+def product_files(name: str) -> list[str]:
+    return _files(name, "product")
+
+
+def joined(parts: t.Iterable[dict]) -> dict[str, t.Any]:
+    """One product of several files: their lists one after the other, their dictionaries together."""
+    data: dict[str, t.Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            if key not in data:
+                data[key] = value
+            elif isinstance(value, list):
+                data[key] = [*data[key], *value]
+            else:
+                twice = set(data[key]) & set(value)
+                if twice:
+                    raise DefinitionError(f"{key}: defined in two files: {', '.join(sorted(twice))}")
+                data[key] = {**data[key], **value}
+    return data
 
 
 def _with_prefix(value: t.Any, prefix: str) -> t.Any:
@@ -149,7 +175,8 @@ class Product:
             # `unsafe` means without a deep copy, which costs more than reading: nothing here changes the data.
             return loader.load_from_file(path, trusted_as_template=True, unsafe=True) if os.path.exists(path) else {}
 
-        data = {**load("product.yml"), "checks": [check for file in check_files(name) for check in load(file)]}
+        data = joined(load(file) for file in product_files(name))
+        data["checks"] = [check for file in check_files(name) for check in load(file)]
         families = {**load(FAMILIES), **load("families.yml")}
         expanded = family_variables(families, data.get("families", []))
         expanded.update(setting_variables(data.get("settings"), options_of(name)))
@@ -229,7 +256,14 @@ class Product:
 
     def programs(self) -> list[dict]:
         # What a container has besides.
-        nothing = {"image": "", "dockerfile": None, "stop_rank": 0, "pool": False, "restart_necessary": False}
+        nothing = {
+            "image": "",
+            "dockerfile": None,
+            "stop_rank": 0,
+            "never_down": None,
+            "pool": False,
+            "restart_necessary": False,
+        }
         return [{**nothing, **program} for program in self._entries("programs", "program", PROGRAM)]
 
     def names(self) -> list[dict]:

@@ -96,6 +96,7 @@ class Renderer:
         """What the units run besides Docker; only what one of them needs."""
         names = ["container-ready"]
         names += ["container-quiet"] if any(service["quiet"] for service in services) else []
+        names += ["container-gated"] if any(service["gate"] for service in services) else []
         names += ["container-pool"] if any(service["pool"] for service in services) else []
         return [self._program(name) for name in names]
 
@@ -173,6 +174,7 @@ class Renderer:
             inputs=inputs,
             arguments=create_arguments(service, environment_files, label_path),
             engine_path=self.engine_path,
+            gate=f"{self.engine_path}/records/{service['gate']}.json" if service["gate"] else "",
             pool_file=POOL_FILE,
             pool_seconds=POOL_SECONDS if service["pool"] else 0,
             stop_limit=stop_limit(service),

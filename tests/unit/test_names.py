@@ -11,7 +11,7 @@ from ansible.template import is_trusted_as_template
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import render
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import FAMILIES, MARKER, check_files
 from jinja2 import Environment, FileSystemLoader, meta, nodes
-from virtual_host import PRODUCTS, REPOSITORY, VirtualHost, ansible_variables
+from virtual_host import PRODUCTS, REPOSITORY, VirtualHost, ansible_variables, product_data
 
 # Ansible's own, what a loop sets, and what the command line of a verb sets.
 KNOWN = {"item", "index", "groups", "hostvars", "inventory_hostname", "group", "omit", "target"}
@@ -114,9 +114,7 @@ def test_families():
     for role in PRODUCTS:
         path = REPOSITORY / "roles" / role / "families.yml"
         families |= read(path) if path.exists() else {}
-    used = {
-        use["family"] for role in PRODUCTS for use in read(REPOSITORY / f"roles/{role}/product.yml").get("families", [])
-    }
+    used = {use["family"] for role in PRODUCTS for use in product_data(role).get("families", [])}
     assert used == set(families), "each family is used, and each that is used is there"
     for family in families.values():
         names = [*family.get("variables", {}), *family.get("lists", []), *family.get("dicts", [])]
@@ -130,7 +128,7 @@ def template_of(role, name):
 @pytest.mark.parametrize("role", PRODUCTS)
 def test_templates_use_what_their_entry_gives_them(role):
     used = set()
-    for entry in read(REPOSITORY / "roles" / role / "product.yml").get("files", []):
+    for entry in product_data(role).get("files", []):
         if "template" in entry:
             used.add(entry["template"])
             names = names_in(template_of(role, entry["template"]).read_text())

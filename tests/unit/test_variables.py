@@ -17,7 +17,7 @@ from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import (
     setting_variables,
 )
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.specification import defaults_of, fault, options_of
-from virtual_host import PRODUCTS, REPOSITORY
+from virtual_host import PRODUCTS, REPOSITORY, product_data
 
 ROLES = sorted(path.name for path in (REPOSITORY / "roles").iterdir())
 # What a command line sets, and no defaults/main.yml can: it would be there for all runs.
@@ -35,7 +35,8 @@ INTERNAL = re.compile(
     | lago_(unavailable_name|compression_middlewares|api_legacy_prefix|pdf_path_prefix)
     | lago_(api|pdf)_strip_middleware
     | lago_api_settings(_defaults)?
-    | lago_gcs_keyfile_path
+    | lago_gcs_keyfile_path | lago_process_mounts | lago_database_(managed|password_(changes|script))
+    | lago_upkeep_path | lago_(watchdog|catch_up|locks)_identifier
     | lago_admin_surfaces
     | backup_(program_path|command|ssh_command|sftp_host|configuration)
     | postgres_databases_script
@@ -60,7 +61,7 @@ def read(path):
 def defined(role):
     """Name to value, as written, of what a user can set; where a name is defined twice, as what wins."""
     directory = REPOSITORY / "roles" / role
-    product = read(directory / "product.yml") or {}
+    product = product_data(role)
     families = {**read(Path(FAMILIES)), **(read(directory / "families.yml") or {})}
     names = {
         **family_variables(families, product.get("families", [])),
@@ -169,11 +170,11 @@ def referred():
             found.update(re.findall(r"\w+", text))
     for role in PRODUCTS:
         directory = REPOSITORY / "roles" / role
-        settings = (read(directory / "product.yml") or {}).get("settings")
+        settings = product_data(role).get("settings")
         for text in texts(setting_variables(settings, options_of(role))):
             found.update(re.findall(r"\w+", text) if "{{" in text else ())
         families = {**read(Path(FAMILIES)), **(read(directory / "families.yml") or {})}
-        for use in (read(directory / "product.yml") or {}).get("families", []):
+        for use in product_data(role).get("families", []):
             for prefix in use["prefixes"]:
                 for name, value in family_variables(families, [{**use, "prefixes": [prefix]}]).items():
                     # Its own name is no use of it, and what makes an unused name is none either.

@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 import pytest
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import family_variables
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.definition import DefinitionError
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import family_variables, joined
 from virtual_host import VirtualHost
 
 FAMILIES = {
@@ -91,3 +92,14 @@ def test_enabled(enabled):
 @pytest.mark.parametrize("enabled", [False, "false", "no", ""])
 def test_not_enabled(enabled):
     assert not VirtualHost(change={"valkey_enabled": enabled}).product("valkey").enabled
+
+
+def test_a_product_of_several_files():
+    parts = [
+        {"enabled": True, "services": [1], "variables": {"a": 1}},
+        {"services": [2], "variables": {"b": 2}, "bases": {"c": {}}},
+    ]
+    whole = {"enabled": True, "services": [1, 2], "variables": {"a": 1, "b": 2}, "bases": {"c": {}}}
+    assert joined(parts) == whole
+    with pytest.raises(DefinitionError, match="variables: defined in two files: a"):
+        joined([*parts, {"variables": {"a": 3}}])

@@ -46,6 +46,7 @@ def test_nothing_is_switched_off(remove):
 
 def test_what_is_switched_off_goes_and_its_data_stays(remove):
     result, (announced, done) = remove(change={"lago_enabled": False})
+    assert done.pop("lease")["host"] == "lago.example.com", "nobody else changes it meanwhile"
     assert {**done, "announce": True} == announced
     assert done["networks"] == ["mash-lago", "mash-lago-pdf"]
     assert "mash-lago-migrate.service" in done["units"]

@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""When a clock may be restarted: it is there for some part of each of its minutes."""
+
+import pytest
+from ansible_collections.selfhosting.lago.plugins.modules import server_units
+
+CLOCK = {"minutes": [10, 20], "seconds": 215}
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        ("05:00", 0),
+        ("07:24", 0),
+        # 215 s later the whole of minute 10 would be over.
+        ("07:25", 160),
+        ("09:59", 6),
+        # It may not have seen yet that the minute has begun.
+        ("10:00", 5),
+        ("10:04", 1),
+        ("10:05", 0),
+        ("17:25", 160),
+        ("20:05", 0),
+        ("59:59", 0),
+        (None, 0),
+    ],
+)
+def test_seconds_to_wait(time, expected):
+    now = time and int(time[:2]) * 60 + int(time[3:])
+    assert server_units.seconds_to_wait(now, CLOCK) == expected
+
+
+@pytest.mark.parametrize("seconds", range(61, 540, 53))
+def test_whenever_it_stops_no_minute_is_missed_as_a_whole(seconds):
+    never_down = {"minutes": [10, 20], "seconds": seconds}
+    for asked in range(3600):
+        stop = asked
+        while pause := server_units.seconds_to_wait(stop % 3600, never_down):
+            stop += pause
+        assert stop - asked < 1205
+        marks = [hour * 3600 + minute * 60 for hour in (0, 1) for minute in (10, 20)]
+        assert not [mark for mark in marks if stop <= mark and mark + 60 <= stop + seconds], asked
+
+
+def test_it_is_asked_what_time_it_is_where_it_lives(monkeypatch, commands):
+    answers = iter(["07 30\n", "10 05\n"])
+    paused = []
+    asked = commands(server_units)
+    monkeypatch.setattr(server_units, "container_minute", lambda name: server_units_minute(next(answers)))
+    monkeypatch.setattr(server_units.time, "sleep", paused.append)
+    server_units.wait_for_minutes(["a.service", "clock.service"], {"clock.service": {"never_down": CLOCK}})
+    assert (paused, asked) == ([155], [])
+
+
+def server_units_minute(text):
+    minute, second = text.split()
+    return int(minute) * 60 + int(second)
