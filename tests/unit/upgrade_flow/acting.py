@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""In place of the plugins that touch a server: notes what would be done, and changes an invented server accordingly.
+
+Copied over action plugins and modules of a copy of the collection. STATE is a file with the server's state, FAIL says
+what is to fail: "v1.53.0 gate", "v1.53.0 converge".
+"""
+
+import json
+import os
+
+STATE = os.environ["STATE"]
+
+
+def state():
+    with open(STATE, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def change(note, **values):
+    now = {**state(), **values}
+    now["log"].append(note)
+    with open(STATE, "w", encoding="utf-8") as file:
+        json.dump(now, file)
+
+
+def product(name, version, closed):
+    fails = os.environ.get("FAIL", "").split()
+    failing = name == "lago" and fails and fails[0] == version
+    there = {"version": version} if name == "lago" and (not failing or fails[1] == "converge") else {}
+    change(f"{name} {version}{' closed' if closed else ''}", **there)
+    return {"failed": True, "msg": "it broke", "phase": fails[1]} if failing else {}
+
+
+def program(name):
+    records = dict(state()["records"])
+    if name.endswith("-verify"):
+        records["backup-verified"] = {"snapshot": "0123456789abcdef", "backup_time": 1, "tried": 2}
+    change(name, records=records)
+    return {"lines": []}
+
+
+def written(files):
+    for file in files:
+        name = os.path.basename(file["path"]).removesuffix(".json")
+        change("note", records={**state()["records"], name: json.loads(file["content"])})
+    return {"files": []}
+
+
+def asked(plugin, arguments, variable):
+    """What the plugin of this name answers; `variable` resolves one."""
+    if plugin == "server_probe":
+        return {"server": {**state()["server"], "records": state()["records"], "lago": lago()}}
+    if plugin == "product":
+        return product(arguments["name"], str(variable("lago_version")), variable("lago_ingest_closed"))
+    if plugin == "product_files":
+        change("closed" if variable("lago_ingest_closed") else "opened")
+        return {}
+    if plugin == "program":
+        return program(arguments["program"])
+    if plugin == "upgrade_tasks":
+        change(" ".join(task["name"] for task in arguments["tasks"]))
+        return {}
+    if plugin == "server_files":
+        return written(arguments["files"])
+    if plugin == "server_units":
+        change(arguments["operation"])
+        return {"units": {}}
+    if plugin == "lago_running":
+        nothing = {"landmarks": [], "invalid_indexes": ["public.half"]}
+        return {
+            "images": {"mash-lago-api": "image"},
+            "image_ids": {"mash-lago-api": "sha256:1"},
+            "schema": "1",
+            **nothing,
+        }
+    raise KeyError(plugin)
+
+
+def lago():
+    return {"version": state()["version"], "schema": [], "environment": {}}
