@@ -124,6 +124,21 @@ restore backup *arguments: _inventory
 backups *arguments: _inventory
     {{ playbook }}backups.yml "$@"
 
+# Bring Postgres to another major version; the old data is kept
+[group("postgres")]
+upgrade-postgres *arguments: _inventory
+    {{ play }} --tags=upgrade-postgres "$@"
+
+# Import a dump: import-postgres -e server_path_postgres_dump=/root/dump.sql.zst
+[group("postgres")]
+import-postgres *arguments: _inventory
+    {{ play }} --tags=import-postgres "$@"
+
+# Vacuum all databases: run-postgres-vacuum -e postgres_vacuum_preset=vacuum-analyze
+[group("postgres")]
+run-postgres-vacuum *arguments: _inventory
+    {{ play }} --tags=run-postgres-vacuum "$@"
+
 # Run the playbook with any arguments
 [group("playbook")]
 run +arguments: _inventory

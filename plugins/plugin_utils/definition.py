@@ -195,6 +195,8 @@ PROGRAM = {
     "kind": {"type": "str", "choices": ["one-shot", "timer"], "default": "one-shot"},
     "description": {"type": "str", "required": True},
     "command": {"type": "list", "elements": "str", "required": True},
+    # Command that runs once it has ended, however it ended.
+    "afterwards": {"type": "list", "elements": "str", "default": []},
     "needs": {"type": "list", "elements": "str", "default": []},
     "groups": {"type": "list", "elements": "str", "default": []},
     "on_calendar": {"type": "str"},

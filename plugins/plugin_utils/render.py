@@ -192,6 +192,7 @@ class Renderer:
             name=program["name"],
             description=program["description"].replace("%", "%%"),
             command=[systemd_word(word) for word in program["command"]],
+            afterwards=[systemd_word(word) for word in program["afterwards"]],
             needs=_unique(_unit_name(unit) for unit in program["needs"]),
         )
         return [self._unit(f"{UNIT_DIRECTORY}/{program['name']}.service", unit), *self._timer(program)]

@@ -10,7 +10,7 @@ GOLDEN = Path(__file__).resolve().parent / "golden"
 LIST = "list.txt"
 # Copies of files of the collection; not rendered.
 PROGRAM = "/mash/selfhosting-lago/container-ready"
-PROGRAMS = (PROGRAM, "/mash/backup/program/")
+PROGRAMS = (PROGRAM, "/mash/backup/program/", "/mash/postgres/program/")
 
 
 def rendered(product):

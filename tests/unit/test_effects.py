@@ -161,7 +161,16 @@ def restarts(host):
     return str([*host.plan("valkey", VirtualHost().installed("valkey")).restarts])
 
 
+def told_to_the_upkeep(host):
+    """What the tasks give to the program that upgrades, imports and vacuums."""
+    tasks = yaml.safe_load((REPOSITORY / "roles" / "postgres" / "tasks" / "upkeep.yml").read_text())
+    programs = [task["selfhosting.lago.program"] for task in tasks if "selfhosting.lago.program" in task]
+    expressions = [(key, text[2:-2]) for program in programs for key, text in program["request"].items()]
+    return str([{key: str(host.evaluate(expression))} for key, expression in expressions])
+
+
 OUTCOMES = {
+    "what the upkeep is told": told_to_the_upkeep,
     "operation of a start": operation_of_a_start,
     "networks that stay": networks_that_stay,
     "restarts": restarts,

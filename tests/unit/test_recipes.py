@@ -25,6 +25,9 @@ def test_preflight_is_a_playbook_of_its_own(just):
         (["stop-group", "lago-api"], ["--tags=stop-group", "--extra-vars=group=lago-api"]),
         (["restart-group", "lago-api"], ["--tags=restart-group", "--extra-vars=group=lago-api"]),
         (["run-tags", "install-valkey,start"], ["--tags=install-valkey,start"]),
+        (["upgrade-postgres"], ["--tags=upgrade-postgres"]),
+        (["import-postgres"], ["--tags=import-postgres"]),
+        (["run-postgres-vacuum"], ["--tags=run-postgres-vacuum"]),
         (["run"], []),
     ],
 )

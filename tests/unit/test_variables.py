@@ -40,6 +40,7 @@ INTERNAL = re.compile(
     | lago_admin_surfaces
     | backup_(program_path|command|ssh_command|sftp_host|configuration)
     | postgres_databases_script
+    | postgres_program_(path|state_path|command|configuration)
     | traefik_dynamic_path
     | valkey_(programs_path|runs_without_append_only)
     )$""",

@@ -141,17 +141,22 @@ class Server:
         if missing:
             self.ask(missing)
 
-    def restore(self, database, properties, path, shown=None):
-        """Into a database that is made anew in place of one that is there; the first error ends it."""
-        name, owner = identifier(database), properties["owner"]
-        self.ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    def create(self, database, properties):
+        """An empty one with the properties of another."""
+        name = identifier(database)
         self.ask(
-            f"CREATE DATABASE {name} OWNER {identifier(owner)} TEMPLATE template0"
+            f"CREATE DATABASE {name} OWNER {identifier(properties['owner'])} TEMPLATE template0"
             f" ENCODING {literal(properties['encoding'])}"
             f" LC_COLLATE {literal(properties['collate'])} LC_CTYPE {literal(properties['ctype'])}"
         )
         if not properties["public"]:
             self.ask(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+
+    def restore(self, database, properties, path, shown=None):
+        """Into a database that is made anew in place of one that is there; the first error ends it."""
+        owner = properties["owner"]
+        self.ask(f"DROP DATABASE IF EXISTS {identifier(database)} WITH (FORCE)")
+        self.create(database, properties)
         options = ["--exit-on-error", f"--dbname={database}"]
         # Nobody can give an extension to another owner later, and Lago's migrations need to own theirs.
         if owner in (properties["extension_owners"] or []):
