@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Every setting of Lago, as users write it and as its processes have it: settings_of_lago.yml."""
+"""Every setting of Lago, as users write it and as its processes have it: vars/settings_of_lago.yml."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 
 from . import inside
 
-ROUNDS = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text())
+ROUNDS = yaml.safe_load(Path(__file__).with_name("vars").joinpath("settings_of_lago.yml").read_text())
 PREFIX = "lago_api_environment_variable_"
 PROCESSES = ["mash-lago-api", "mash-lago-api-worker", "mash-lago-api-clock"]
 # The stand-in has neither the clients of S3 and Google nor a way out to the vendor: both services are directories in
