@@ -79,6 +79,11 @@ stop-group group *arguments: _inventory
 restart-group group *arguments: _inventory
     shift; {{ play }} --tags=restart-group --extra-vars={{ quote("group=" + group) }} "$@"
 
+# Show how containers ended, the last one below: exit codes, and whether they ran out of memory
+[group("services")]
+exit-codes *arguments: _inventory
+    {{ playbook }}exit_codes.yml "$@"
+
 # Remove all services; the data stays. Asks for the host's name, or takes it: uninstall -e confirm=lago.example.com
 [group("install")]
 uninstall *arguments: _inventory

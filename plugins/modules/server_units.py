@@ -226,12 +226,17 @@ def start(module, down, stale, order, steps=()):
     unranked = [name for name in first if not rank(name, order)]
     if unranked:
         run(["systemctl", "restart", "--no-block", "--", *unranked], check=False)
-    for names in by_rank(ranked, order):
-        run(["systemctl", "start", "--no-block", "--", *names], check=False)
+    try:
+        if later:
+            wait_for(module, sorted(name for name in [*down, *first] if not rank(name, order)))
+        for names in later:
+            run(["systemctl", "restart", "--no-block", "--", *names], check=False)
+            wait_for(module, names)
+    finally:
+        # Also where a replica does not get ready: the others serve, and there is work.
+        for names in by_rank(ranked, order):
+            run(["systemctl", "start", "--no-block", "--", *names], check=False)
     wait_for(module, sorted([*down, *first]))
-    for names in later:
-        run(["systemctl", "restart", "--no-block", "--", *names], check=False)
-        wait_for(module, names)
 
 
 def wait_for_minutes(names, order):

@@ -8,7 +8,7 @@ import json
 import pytest
 from ansible_collections.selfhosting.lago.plugins.module_utils import engine
 from ansible_collections.selfhosting.lago.plugins.modules import server_units
-from virtual_host import REPOSITORY
+from virtual_host import REPOSITORY, VirtualHost
 
 API = "docker.io/getlago/api:v1.52.1"
 CREATE = ["/usr/bin/docker", "create", "--name=mash-a", API, "./start.sh"]
@@ -80,3 +80,10 @@ def test_only_the_playbook_takes_it_through_the_gate():
     assert server_units.wanted_changes({"a": {**up, "awaits_gate": False}}) != {}
     both = {**up, "stale": [*up["stale"], "/mash/env changed"], "awaits_gate": True}
     assert server_units.wanted_changes({"a": both}) == {"a": {"action": "restart", "reasons": ["/mash/env changed"]}}
+
+
+def test_all_processes_of_the_api_s_image_have_the_gate():
+    services = VirtualHost(change={"lago_workers": [{"kind": "events"}]}).product("lago").services()
+    processes = [one for one in services if one["image"] == API and one["kind"] == "service"]
+    assert len(processes) == 4
+    assert {one["gate"] for one in processes} == {"mash-lago-migrate"}

@@ -4,6 +4,7 @@
 
 import pytest
 from ansible_collections.selfhosting.lago.plugins.modules import server_units
+from virtual_host import VirtualHost
 
 CLOCK = {"minutes": [10, 20], "seconds": 215}
 
@@ -56,3 +57,9 @@ def test_it_is_asked_what_time_it_is_where_it_lives(monkeypatch, commands):
 def server_units_minute(text):
     minute, second = text.split()
     return int(minute) * 60 + int(second)
+
+
+def test_lago_s_clock():
+    order = {service["name"]: service["never_down"] for service in VirtualHost().product("lago").names()}
+    assert order.pop("mash-lago-api-clock") == CLOCK
+    assert set(order.values()) == {None}

@@ -120,10 +120,11 @@ def test_replicas_are_restarted_one_after_the_other(units):
         "systemctl reset-failed -- api api-2 clock front",
         "systemctl stop -- clock",
         "systemctl restart --no-block -- api front",
-        "systemctl start --no-block -- clock",
-        "systemctl start -- api clock front",
+        "systemctl start -- api front",
         "systemctl restart --no-block -- api-2",
         "systemctl start -- api-2",
+        "systemctl start --no-block -- clock",
+        "systemctl start -- api clock front",
     ]
     # The one that runs and is right serves while the other one starts.
     assert "systemctl restart --no-block -- api-2" in units("converge", {"api": UP, "api-2": STALE}, order=order)[1]
@@ -133,6 +134,10 @@ def test_a_replica_that_does_not_get_ready_leaves_the_other_one_alone(units):
     answer, asked = units("restart", {"api": UP, "api-2": UP}, after="failed", order={"api": API, "api-2": API})
     assert answer["failed"]
     assert not [line for line in asked if "api-2" in line and "restart" in line]
+    # And no work is left lying.
+    order = {"api": API, "api-2": API, "worker": WORKER}
+    _answer, asked = units("restart", {"api": UP, "api-2": UP, "worker": UP}, after="failed", order=order)
+    assert asked[-1] == "systemctl start --no-block -- worker"
 
 
 def test_the_order_of_a_stop(units):

@@ -128,7 +128,7 @@ def test_a_replica_less_leaves_nothing_behind():
 def test_the_order_of_restarts():
     plan = VirtualHost(change={**PDFS, "lago_api_replicas": 2}).plan("lago")
     assert plan.order == {
-        "mash-lago-api-clock.service": {"stop_rank": 2},
+        "mash-lago-api-clock.service": {"stop_rank": 2, "never_down": {"minutes": [10, 20], "seconds": 335}},
         "mash-lago-api-worker.service": {"stop_rank": 1},
         "mash-lago-pdfs-worker.service": {"stop_rank": 1},
         "mash-lago-pdfs-worker-2.service": {"stop_rank": 1},
@@ -218,7 +218,8 @@ def test_without_its_clock_a_host_has_all_the_rest():
     host = VirtualHost()
     server = host.installed("lago")
     plan = VirtualHost(change={"lago_api_clock_enabled": False}).plan("lago", server)
-    assert (plan.obsolete, plan.leftovers, plan.units) == (["mash-lago-api-clock.service"], {}, {})
+    gone = ["mash-lago-api-clock.service"]
+    assert (plan.obsolete, plan.leftovers, plan.units) == (gone, {}, {})
 
 
 def test_a_replica_of_a_pool_joins_once_it_is_ready_and_leaves_before_it_stops():
