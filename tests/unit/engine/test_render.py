@@ -179,7 +179,7 @@ def test_kinds(renderer, service):
     assert "RandomizedDelaySec" not in unit_of(renderer, service(kind="timer", on_calendar="daily"), suffix="timer")
 
 
-def test_a_step_runs_before_its_neighbours_files_are_there(renderer):
+def test_a_step_runs_before_its_neighbours_files_are_there(renderer, service):
     """What it mounts may be written later in the run, with the service whose it is: only a service notes it."""
     assert "sha256sum" not in unit_of(renderer, service(kind="one-shot"))
     assert "sha256sum" in unit_of(renderer, service())
