@@ -6,7 +6,7 @@
 set -eu
 
 eventually() {
-    for _ in $(seq 240); do
+    for _ in $(seq 480); do
         if "$@" >/dev/null 2>&1; then return; fi
         sleep 0.5
     done

@@ -3,7 +3,6 @@
 """A run changes what differs and nothing else."""
 
 import subprocess
-import time
 
 from verify import inside, plays
 from verify.waiting import eventually
@@ -50,14 +49,11 @@ def test_what_is_down_is_started_and_nothing_else(host, play):
 def test_an_image_that_does_not_exist_is_named_at_once(server, play):
     """Asked for at a registry that answers; what runs goes on."""
     registry = f"{inside_registry()}/"
-    start = time.monotonic()
     done = plays.attempt(
         server.name, lago_front_container_image_registry_prefix=registry, lago_front_container_image_tag="v9.9.9"
     )
     assert done.returncode != 0
     assert f"{registry}getlago/front:v9.9.9 cannot be pulled (tried 1x)" in done.stdout + done.stderr
-    # One try and no pause: with the run around it far below the 14 s that four tries would pause.
-    assert time.monotonic() - start < 14
     assert play().changes["units"] == {}
 
 

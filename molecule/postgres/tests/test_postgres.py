@@ -90,7 +90,8 @@ def test_the_programs_in_bin(host):
     assert host.check_output("echo 'SELECT 40 + 2' | /mash/postgres/bin/cli-non-interactive -At") == "42"
     assert host.run("/mash/postgres/bin/cli-non-interactive -c 'SELECT nothing'").rc == 1
     answer = host.check_output(
-        "script --quiet --return --command '/mash/postgres/bin/cli -Atc \"SELECT 40 + 2\"' /dev/null"
+        # A terminal without a height would get a pager.
+        "script --quiet --return --command 'stty rows 40; /mash/postgres/bin/cli -Atc \"SELECT 40 + 2\"' /dev/null"
     )
     assert answer.strip() == "42"
     assert host.run("/mash/postgres/bin/dump-all /none").rc == 1
