@@ -196,17 +196,18 @@ def asked_of(calls):
         elif call["module"] == "server_removal":
             if not arguments.get("announce"):
                 found.append(("remove", *(unit.partition(".")[0] for unit in arguments["units"])))
-        elif call["module"] not in ("server_files", "server_images", "server_units"):
+        elif call["module"] not in ("server_files", "server_images", "server_units", "server_run_end"):
             found.append((call["module"],))
     return found
 
 
 TRAEFIK = ("mash-container-socket-proxy", "mash-traefik")
+POSTGRES = ("mash-postgres", "mash-postgres-partitions")
 LAGO = ("mash-lago-api", "mash-lago-api-clock", "mash-lago-api-worker", "mash-lago-front", "mash-lago-pdf")
-EACH = [("converge", *TRAEFIK), ("converge", "mash-postgres"), ("converge", "mash-valkey"), ("converge", *LAGO)]
+EACH = [("converge", *TRAEFIK), ("converge", *POSTGRES), ("converge", "mash-valkey"), ("converge", *LAGO)]
 BACKUP = ("mash-backup", "mash-backup-verify")
 EVERY = [*EACH, ("converge", *BACKUP)]
-ALL = tuple(sorted([*TRAEFIK, "mash-postgres", "mash-valkey", *LAGO, *BACKUP]))
+ALL = tuple(sorted([*TRAEFIK, *POSTGRES, "mash-valkey", *LAGO, *BACKUP]))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ ALL = tuple(sorted([*TRAEFIK, "mash-postgres", "mash-valkey", *LAGO, *BACKUP]))
         ("setup-all,start-all", (), [*EVERY, ("converge", *ALL)]),
         ("install-lago", (), EACH),
         ("setup-valkey", (), EACH[2:3]),
-        ("install-postgres,start-group", ("-egroup=postgres",), [EACH[1], ("converge", "mash-postgres")]),
+        ("install-postgres,start-group", ("-egroup=postgres",), [EACH[1], ("converge", *POSTGRES)]),
         ("install-traefik", (), EACH[:1]),
         ("setup-container-socket-proxy", (), EACH[:1]),
         ("setup-docker,install-timesync,setup-system-user", (), []),
@@ -263,7 +264,7 @@ def test_only_setup_removes_what_is_switched_off(calls, other_server):
     off = ("-evalkey_enabled=false", "-elago_redis_hostname=redis.example.com")
     assert asked_of(calls("root", PLACES[0], "setup", "setup-valkey", off, there)) == [("remove", "mash-valkey")]
     assert asked_of(calls("root", PLACES[0], "setup", "install-valkey", off, there)) == []
-    assert asked_of(calls("root", PLACES[0], "setup", "setup-postgres", off, there)) == [("converge", "mash-postgres")]
+    assert asked_of(calls("root", PLACES[0], "setup", "setup-postgres", off, there)) == [("converge", *POSTGRES)]
 
 
 @pytest.mark.parametrize("tags", ["setup-system-user", "install-lago"])
