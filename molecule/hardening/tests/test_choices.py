@@ -62,7 +62,7 @@ def taken_back(server, chosen):
 
 def test_every_setting_is_tried():
     """In this round, and in the other one that comes with the change of passwords."""
-    product = yaml.safe_load((plays.REPOSITORY / "roles/lago/product.yml").read_text())
+    product = yaml.safe_load((plays.REPOSITORY / "roles/lago/product-environment.yml").read_text())
     tried = [name for names in settings_of_lago.ROUNDS.values() for name in names]
     assert sorted(tried) == sorted(product["settings"]["names"])
 

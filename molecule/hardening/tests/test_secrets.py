@@ -21,6 +21,7 @@ EXPECTED = {
     "/mash/lago/migrate/env",
     "/mash/postgres/databases.sql",
     "/mash/postgres/env-postgres-server",
+    "/mash/postgres/mash-lago-password.sql",
     "/mash/traefik/config/certificates/0-key.pem",
     "/mash/valkey/config/valkey.conf",
 }
