@@ -48,7 +48,8 @@ CASES = {name: ROWS[name] for name in OF_THE_TABLE} | ON_THE_SERVER
 DATA = ["/mash/postgres/data", "/mash/postgres/run", "/mash/valkey/data"]
 ROW_COUNTS = """
 SELECT table_name, query_to_xml(format('SELECT count(*) FROM public.%I', table_name), true, false, '')
-FROM information_schema.tables WHERE table_schema = 'public' AND table_name NOT IN ('jobs_log', 'clock_ticks') ORDER BY 1
+FROM information_schema.tables WHERE table_schema = 'public' AND table_name NOT IN ('jobs_log', 'clock_ticks')
+ORDER BY 1
 """
 
 
