@@ -24,6 +24,9 @@ UNITS = [
 ]
 
 
+DOCKER = "/usr/bin/docker"
+
+
 def docker(*arguments, stdin=None):
     done = subprocess.run(["docker", *arguments], capture_output=True, input=stdin)
     assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr.decode()}"
@@ -44,8 +47,9 @@ def words(line):
 def commands(unit):
     """The arguments of each `docker` that makes the container."""
     lines = unit.replace("\\\n", " ").splitlines()
-    called = [words(line.partition("=")[2]) for line in lines if line.startswith("ExecStartPre=/usr/bin/docker ")]
-    return [command[1:] for command in called]
+    called = [words(line.partition("=")[2]) for line in lines if line.startswith("ExecStartPre=")]
+    # Some are called by the program that looks which image went through the migration.
+    return [command[command.index(DOCKER) + 1 :] for command in called if DOCKER in command]
 
 
 @pytest.fixture(scope="module")
