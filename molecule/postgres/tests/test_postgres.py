@@ -185,14 +185,17 @@ def test_the_upgrade(host, server, site):
     assert inside.all_active(host)
 
 
-def test_a_second_run_changes_nothing(host, server, play):
+def test_runs_after_an_upgrade(host, server, play):
+    before = inside.invocations(host)
     run = play()
+    # Steps that worked on a database work once on each other one; nothing is restarted for it.
+    steps = {"mash-lago-database-password.service": "run", "mash-lago-migrate.service": "run"}
+    assert run.units.items() <= steps.items(), run.units
+    assert not any(found for kind, found in run.changes.items() if kind != "units"), json.dumps(run.changes)
+    run = play("--tags=setup-all,upgrade-postgres")
     assert not any(run.changes.values()), json.dumps(run.changes)
-    assert "17 already" in play_text(server) or version(host) == "17"
-
-
-def play_text(server) -> str:
-    return plays.attempt(server.name, "--tags=upgrade-postgres").stdout
+    assert version(host) == "17"
+    assert inside.invocations(host) == before
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""An upgrade gives the new image to each unit that has Postgres' image, so that the next run changes nothing."""
+"""An upgrade gives the new image to each unit that has Postgres' image, and none keeps the old one."""
 
 import json
 from pathlib import Path
