@@ -14,7 +14,7 @@ description:
     remote execution, but for one where another playbook's Lago runs, to see which keys decrypt what it has stored.
   - Compares what is set with the types of the same roles' C(meta/argument_specs.yml); Ansible's own validation at the
     start of a role would come after earlier roles have changed the server.
-  - Compares values with the kinds that C(plugin_utils/kinds.yml) gives to their names: ports, sizes, addresses.
+  - Compares values with the kinds that C(plugin_utils/kinds.yml) gives to their names, such as ports and sizes.
   - With O(takes_over), finds where what another playbook left on the server cannot simply be taken over. Either
     services that this project does not carry use it (both ways to go on are said as lines for C(vars.yml)), or the
     data of Postgres cannot move to the image in use, or what Lago has encrypted or signed needs other keys.

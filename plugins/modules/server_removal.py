@@ -42,16 +42,7 @@ options:
     description: Say what would be removed and remove nothing, as in check mode.
     type: bool
     default: false
-  lease:
-    description: >-
-      Who the run is, and which lease of the server it saw. Without it nothing is asked about other runs.
-    type: dict
-    suboptions:
-      id: {description: Of the run., type: str, required: true}
-      serial: {description: Of the lease that the run's probe saw., type: int, required: true}
-      who: {description: User and machine., type: str, required: true}
-      commit: {description: Of the collection., type: str, default: ""}
-      host: {description: Name in the inventory., type: str, default: ""}
+extends_documentation_fragment: [selfhosting.lago.lease]
 author: The selfhosting.lago authors
 """
 

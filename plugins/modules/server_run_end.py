@@ -11,15 +11,6 @@ description:
   - Of images that units of this collection had, those of the last O(keep) versions stay, and all that are in use.
     Images that no such unit ever named are never touched.
 options:
-  lease:
-    description: Who the run is, and which lease it saw.
-    type: dict
-    suboptions:
-      id: {description: Of the run., type: str, required: true}
-      serial: {description: Of the lease that the run's probe saw., type: int, required: true}
-      who: {description: User and machine., type: str, required: true}
-      commit: {description: Of the collection., type: str, default: ""}
-      host: {description: Name in the inventory., type: str, default: ""}
   versions:
     description: Which versions the server has now, by service.
     type: dict
@@ -28,6 +19,7 @@ options:
     description: How many versions of an image are kept.
     type: int
     default: 2
+extends_documentation_fragment: [selfhosting.lago.lease]
 author: The selfhosting.lago authors
 """
 
