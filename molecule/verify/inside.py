@@ -62,3 +62,17 @@ def event_rows(host, transaction_ids: list[str]) -> int:
         listed = ",".join(f"'{one}'" for one in transaction_ids[start : start + AT_ONCE])
         found += int(sql(host, f"SELECT count(*) FROM events WHERE transaction_id IN ({listed})"))
     return found
+
+
+def make_events(host, number: int) -> None:
+    """Many rows in a moment, past the API: many-1, many-2 and so on."""
+    sql(
+        host,
+        f"""
+INSERT INTO events (id, organization_id, transaction_id, code, external_subscription_id, properties, timestamp,
+                    created_at, updated_at)
+SELECT gen_random_uuid(), (SELECT id FROM organizations LIMIT 1), 'many-' || n, 'calls', 'subscription-' || n % 100,
+       jsonb_build_object('value', n), now(), now(), now()
+  FROM generate_series(1, {number}) AS n
+""",
+    )

@@ -22,13 +22,6 @@ FILE = "/mash/lago/data/ab/cd/invoice-of-test"
 # Each after what `Retry-After` says.
 MOST_RETRIES = 10
 SECRET = "sk_secret_of_test"
-MANY_EVENTS = f"""
-INSERT INTO events (id, organization_id, transaction_id, code, external_subscription_id, properties, timestamp,
-                    created_at, updated_at)
-SELECT gen_random_uuid(), (SELECT id FROM organizations LIMIT 1), 'many-' || n, 'calls', 'subscription-' || n % 100,
-       jsonb_build_object('value', n), now(), now(), now()
-  FROM generate_series(1, {ROWS}) AS n
-"""
 # The repository's password, as restic reads it.
 ENVIRONMENT = (
     'python3 -c \'import json; print("RESTIC_PASSWORD=" + json.load(open("/mash/backup/backup.json"))["password"])\''
@@ -73,7 +66,7 @@ def sender(site):
 
 
 def test_data_of_all_kinds(host):
-    inside.sql(host, MANY_EVENTS)
+    inside.make_events(host, ROWS)
     host.check_output("docker exec mash-lago-api rails 'standin:store_secret[stripe,%s]'", SECRET)
     host.check_output("install -D -o mash -g mash /etc/hostname %s", FILE)
     host.check_output("mkdir -p %s", METRICS)

@@ -14,13 +14,6 @@ ROWS = 20000
 DUMP = "/root/dumps/latest-dump.sql.zst"
 CONTROL_FILE = "/usr/share/postgresql/*/extension/pg_partman.control"
 NEWER_PARTMAN = f"""RUN sed -i "s/^default_version.*/default_version = '6.0.0'/" {CONTROL_FILE}"""
-MANY_EVENTS = f"""
-INSERT INTO events (id, organization_id, transaction_id, code, external_subscription_id, properties, timestamp,
-                    created_at, updated_at)
-SELECT gen_random_uuid(), (SELECT id FROM organizations LIMIT 1), 'many-' || n, 'calls', 'subscription-' || n % 100,
-       jsonb_build_object('value', n), now(), now(), now()
-  FROM generate_series(1, {ROWS}) AS n
-"""
 PARTITIONED = """
 SET ROLE lago;
 SELECT partman.create_parent('public.enriched_events', 'timestamp', '1 day', p_premake := 2, p_default_table := false)
@@ -64,7 +57,7 @@ def refused(server, *arguments: str, **variables: object) -> str:
 
 def test_data(host):
     assert version(host) == "15"
-    inside.sql(host, MANY_EVENTS)
+    inside.make_events(host, ROWS)
 
 
 def test_partitions(host):
