@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a server has that this collection did not write: units, containers, databases. Standard library only."""
+"""What a server has that this collection did not write, and which Lago: units, containers, databases.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -141,3 +144,57 @@ def release_number(tag):
 
 def newest(*releases):
     return max(filter(None, releases), key=release_number, default="")
+
+
+def foreign(parameters, docker, running):
+    """What this collection did not write. Of a server without such units nothing else is asked."""
+    units = foreign_units(parameters["identifier"])
+    found = {"units": units, "containers": {}, "databases": None, "entry_points": []}
+    if units and running:
+        postgres = parameters["postgres"]
+        found["containers"] = running_containers(docker)
+        found["entry_points"] = entry_points(parameters["traefik_config_path"] or "")
+        if f"{postgres['container']}.service" in units and postgres["container"] in found["containers"]:
+            found["databases"] = databases(postgres["container"], postgres["user"])
+    return found
+
+
+def lago(parameters, docker, running, units, stranger, recorded):
+    """Which release of Lago is there: what its unit or container names, or the migration that ran last."""
+    names = parameters["lago"]
+    if not names:
+        nowhere = {"target": "", "url": ""}
+        return {"version": "", "schema": [], "environment": {}, "has_users": None, "database": nowhere}
+    unit = f"{names['api']}.service"
+    container = stranger["containers"].get(names["api"], {})
+    image = (
+        units.get(unit, {}).get("image") or container.get("image") or stranger["units"].get(unit, {}).get("image", "")
+    )
+    present = release_of(image)
+    if container and not present:
+        present = release_in((docker.container(names["api"]) or {}).get("Config", {}).get("Env") or [])
+    migrated = release_of(recorded.get(names["migrate"], {}).get("image", ""))
+    migrations = []
+    if stranger["databases"] and names["database"] in stranger["databases"]:
+        postgres = parameters["postgres"]
+        migrations = schema(postgres["container"], postgres["user"], names["database"], names["landmarks"])
+    environment = {}
+    if names["keys"] not in recorded:
+        environment = environment_digests(names["environment_path"], parameters["digest_key"])
+    return {
+        "version": newest(present, migrated),
+        "schema": migrations,
+        "environment": environment,
+        "database": database_of(names["environment_path"], parameters["digest_key"]),
+        "has_users": has_users(parameters, docker) if running and names["ask_for_users"] else None,
+    }
+
+
+def has_users(parameters, docker):
+    """Whether anybody can log in to Lago; None where its database is elsewhere, not up or not there yet."""
+    postgres = parameters["postgres"]
+    if docker.containers().get(postgres["container"], {}).get("state") != "running":
+        return None
+    statement = "SELECT EXISTS (SELECT FROM users)"
+    answer = query(postgres["container"], postgres["user"], parameters["lago"]["database"], statement)
+    return {"t": True, "f": False}.get(answer)

@@ -6,7 +6,6 @@ import pytest
 import yaml
 from ansible_collections.selfhosting.lago.plugins.action import closing, product
 from ansible_collections.selfhosting.lago.plugins.module_utils import takeover
-from ansible_collections.selfhosting.lago.plugins.modules import server_probe
 from virtual_host import REPOSITORY, VirtualHost
 
 PREFIX = "lago_migrate_environment_variable_lago_org_"
@@ -103,10 +102,10 @@ class Containers:
 def test_whether_lago_has_users(monkeypatch, state, answer, expected):
     monkeypatch.setattr(takeover, "query", lambda *_arguments: answer)
     parameters = {"postgres": {"container": "mash-postgres", "user": "root"}, "lago": {"database": "lago"}}
-    assert server_probe.has_users(parameters, Containers(state)) is expected
+    assert takeover.has_users(parameters, Containers(state)) is expected
 
 
 def test_a_postgres_elsewhere_is_not_asked(monkeypatch):
     monkeypatch.setattr(takeover, "query", lambda *_arguments: pytest.fail("asked"))
     parameters = {"postgres": {"container": "postgres", "user": "root"}, "lago": {"database": "lago"}}
-    assert server_probe.has_users(parameters, Containers("running")) is None
+    assert takeover.has_users(parameters, Containers("running")) is None

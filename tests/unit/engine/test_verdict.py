@@ -6,8 +6,8 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.selfhosting.lago.plugins.action import verdict
 from ansible_collections.selfhosting.lago.plugins.action.server_probe import clock_ahead
+from ansible_collections.selfhosting.lago.plugins.module_utils import machine, sockets
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import Docker
-from ansible_collections.selfhosting.lago.plugins.modules import server_probe
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import kinds, names
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.specification import options_of
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.verdict import refusal
@@ -67,9 +67,9 @@ def test_clocks_are_compared_within_the_time_that_the_question_took(seen, expect
 
 
 def test_sockets_of_the_kernel(tmp_path, monkeypatch):
-    assert server_probe.address_of("0100007F") == "127.0.0.1"
-    assert server_probe.address_of("00000000000000000000000001000000") == "::1"
-    found = server_probe.listeners(
+    assert sockets.address_of("0100007F") == "127.0.0.1"
+    assert sockets.address_of("00000000000000000000000001000000") == "::1"
+    found = sockets.listeners(
         {"1": ("0.0.0.0", 80), "2": ("127.0.0.1", 1)}, {"mash-traefik": {"ports": [("0.0.0.0", 80)]}}
     )
     assert ["0.0.0.0", 80, "container mash-traefik"] in found
@@ -93,8 +93,8 @@ def test_published_ports_of_containers(monkeypatch):
 def test_what_is_called_docker(text, state, kind, tmp_path):
     program = tmp_path / "docker"
     program.write_text(text)
-    assert server_probe.docker_kind(str(program), state) == kind
-    assert server_probe.docker_kind(None, state) == ""
+    assert machine.docker_kind(str(program), state) == kind
+    assert machine.docker_kind(None, state) == ""
 
 
 def test_names_that_do_not_exist_are_told_from_silence(monkeypatch):
