@@ -91,6 +91,8 @@ def test_it_says_what_it_will_do_and_asks(host, server, play, known):
     assert done.returncode != 0
     assert f"-e confirm={server.name}" in output(done)
     assert "Will replace database lago" in output(done)
+    # Nothing is in it, here and in the backup.
+    assert "database main" not in output(done)
     assert "1 events were accepted after this backup and are not in it" in output(done)
     assert play("--check", playbook=RESTORE, restored="latest").tasks
     assert inside.invocations(host) == before

@@ -1,10 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
+import errno
 from types import SimpleNamespace
 
 import backup
 import postgres
 import pytest
+import shell
 from shell import Failure
 
 CONFIGURATION = {"data_path": "/data", "postgres": {"container": "a", "user": "b"}, "valkey": {}, "storage": ""}
@@ -47,6 +49,20 @@ def test_storage_is_linked(tmp_path):
     (source / "ab" / "file").write_text("12345")
     assert backup.link_storage(str(source), str(target)) == {"files": 1, "bytes": 5}
     assert (target / "ab" / "file").samefile(source / "ab" / "file")
+
+
+def test_storage_on_another_file_system_is_copied(tmp_path, monkeypatch, capsys):
+    def link(_source, _target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(backup.os, "link", link)
+    # A line after each file.
+    monkeypatch.setattr(shell, "PATIENCE", 0)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").write_text("12345")
+    assert backup.link_storage(str(tmp_path / "data"), str(tmp_path / "set")) == {"files": 1, "bytes": 5}
+    assert (tmp_path / "set" / "file").read_text() == "12345"
+    assert capsys.readouterr().out.startswith("<7>Copying Lago's files: 5 B of about 5 B, ")
 
 
 @pytest.mark.parametrize(

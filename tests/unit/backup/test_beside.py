@@ -22,8 +22,14 @@ GRANT root TO lago WITH INHERIT TRUE GRANTED BY root;
 class Server:
     """Notes what it is asked; `busy` is how often a database is in use."""
 
-    def __init__(self, there, busy=0):
-        self.there, self.busy, self.asked = there, busy, []
+    def __init__(self, there, busy=0, empty=()):
+        self.there, self.busy, self.empty, self.asked = there, busy, empty, []
+
+    def databases(self):
+        return self.there
+
+    def is_empty(self, database):
+        return database in self.empty
 
     def ask(self, sql, *_database):
         self.asked.append(sql)
@@ -72,6 +78,25 @@ def test_clients_that_come_back_are_sent_away_again():
     server.busy = beside.ATTEMPTS
     with pytest.raises(Failure, match="being accessed"):
         beside.Beside(server, EXPECTED, "/set").swap("12345678")
+
+
+def test_what_is_empty_here_and_in_the_backup_stays_as_it_is():
+    expected = {"lago": {}, "main": {"empty": True}, "other": {"empty": True}, "third": {"empty": True}}
+    assert beside.Beside(Server(["lago", "main", "other"], empty=["main"]), expected, "/set").replaced() == [
+        "lago",
+        # Not empty here, and not there.
+        "other",
+        "third",
+    ]
+    server = Server(["lago", "lago_restoring", "main"])
+    beside.Beside(server, expected, "/set").swap("12345678")
+    assert "main" not in server.transactions[0]
+
+
+def test_what_held_nothing_is_not_kept():
+    server = Server(["lago", "lago_replaced", "other", "other_replaced"], empty=["other_replaced"])
+    assert beside.Beside(server, EXPECTED, "/set").keep() == ["lago_replaced"]
+    assert [sql for sql in server.asked if "DROP" in sql] == ['DROP DATABASE "other_replaced" WITH (FORCE)']
 
 
 @pytest.mark.parametrize("name", ["x" * 63, "ä" * 31])

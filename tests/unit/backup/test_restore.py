@@ -27,8 +27,8 @@ class World:
             "postgres": {"databases": {"lago": {"file": "1.dump", "tables": {"a": 2}, "indexes": 1}}},
         }  # fmt: skip
         beside = SimpleNamespace(
-            clear=lambda: None, make=self.make, swap=self.swap, kept=lambda: ["lago_replaced"], report=lambda: None,
-            since=lambda *_arguments: 7,
+            clear=lambda: None, make=self.make, swap=self.swap, keep=lambda: ["lago_replaced"], report=lambda: None,
+            since=lambda *_arguments: 7, replaced=lambda: ["lago"],
         )  # fmt: skip
         for name, value in {
             "Beside": lambda *_arguments: beside,
@@ -58,7 +58,7 @@ class World:
         self.note("swap")
         self.database = "new"
 
-    def run(self, command):
+    def run(self, command, **_options):
         if command[1] == "list-units":
             return SimpleNamespace(stdout=UNITS if self.running else "")
         if command[3:] == ["mash-lago-migrate.service"]:

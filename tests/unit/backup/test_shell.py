@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import shell
 from shell import Failure, Progress, feed, lasting, run, sized, stream
 
 
@@ -73,3 +74,13 @@ def test_lasting(seconds, text):
 def test_a_command_that_takes_too_long_is_a_failure():
     with pytest.raises(Failure, match=r"sleep 30 did not end within 0\.1 s"):
         run(["sleep", "30"], timeout=0.1)
+
+
+def test_a_command_that_cannot_tell_how_far_it_is(monkeypatch, capsys):
+    monkeypatch.setattr(shell, "PATIENCE", 0.1)
+    assert run(["sh", "-c", "sleep 0.25; cat"], stdin="given once", what="Migrating").stdout == "given once"
+    assert set(capsys.readouterr().out.splitlines()) == {"<7>Migrating: 0:00 so far"}
+    assert run(["sh", "-c", "sleep 0.25"]).returncode == 0
+    assert capsys.readouterr().out == ""
+    with pytest.raises(Failure, match=r"sleep 30 did not end within 0\.3 s"):
+        run(["sleep", "30"], timeout=0.3, what="Waiting")

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import time
 
 import manifest
 from postgres import Server
-from shell import Failure, run, say, sized
+from shell import Failure, Progress, run, say, sized
 from valkey import Valkey, keys_in
 
 UNIT_DIRECTORY = "/etc/systemd/system"
@@ -143,9 +144,15 @@ def link_storage(storage, directory):
     except (OSError, shutil.Error):
         # Another file system.
         clear(directory)
-        shutil.copytree(storage, directory)
+        progress = Progress("Copying Lago's files", size_of(storage))
+        shutil.copytree(storage, directory, copy_function=functools.partial(copied, progress))
     count = sum(len(names) for _root, _directories, names in os.walk(directory))
     return {"files": count, "bytes": size_of(directory)}
+
+
+def copied(progress, source, target):
+    shutil.copy2(source, target)
+    progress.add(os.path.getsize(source))
 
 
 def copy(path, directory):

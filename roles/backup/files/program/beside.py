@@ -29,13 +29,22 @@ class Beside:
         self._new = {name: named(name, "_restoring") for name in expected}
         self._old = {name: named(name, "_replaced") for name in expected}
 
+    def replaced(self):
+        """Names of the databases that get another content; one that is empty here and in the backup is none of them."""
+        there = self._server.databases()
+        return [
+            name
+            for name, database in self._expected.items()
+            if not (database.get("empty") and name in there and self._server.is_empty(name))
+        ]
+
     def make(self):
         """Restored and compared; nothing that is in use is touched. One text for each thing that is not as it was."""
         self.clear()
         self._server.restore_globals(os.path.join(self._directory, "globals.sql"))
         problems = []
-        for name, database in self._expected.items():
-            beside = self._new[name]
+        for name in self.replaced():
+            database, beside = self._expected[name], self._new[name]
             path = os.path.join(self._directory, database["file"])
             self._server.restore(beside, database["properties"], path, shown=name)
             self._server.ask(f"COMMENT ON DATABASE {identifier(beside)} IS {literal(MARK + 'being restored')}")
@@ -51,10 +60,11 @@ class Beside:
     def swap(self, backup):
         """All at once, or none; once more does nothing. What was in use keeps its data under another name."""
         there = self._server.ask("SELECT datname FROM pg_database")
-        if not set(self._new.values()) <= set(there):
+        made = {name: new for name, new in self._new.items() if new in there}
+        if not made:
             return
         statements = ["BEGIN"]
-        for name, new in self._new.items():
+        for name, new in made.items():
             old = self._old[name]
             self._server.ask(f"DROP DATABASE IF EXISTS {identifier(old)} WITH (FORCE)")
             if name in there:
@@ -64,7 +74,7 @@ class Beside:
             statements.append(f"ALTER DATABASE {identifier(new)} RENAME TO {identifier(name)}")
             statements.append(f"COMMENT ON DATABASE {identifier(name)} IS NULL")
         statements.append("COMMIT")
-        names = ", ".join(literal(name) for name in (*self._new.keys(), *self._new.values()))
+        names = ", ".join(literal(name) for name in (*made, *made.values()))
         away = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ({names})"
         for attempt in range(1, ATTEMPTS + 1):
             self._server.ask(away)
@@ -76,10 +86,15 @@ class Beside:
                     raise
                 time.sleep(0.2)
 
-    def kept(self):
-        """The databases that were replaced and are still there."""
-        there = self._server.ask("SELECT datname FROM pg_database")
-        return [old for old in self._old.values() if old in there]
+    def keep(self):
+        """The databases that were replaced and are still there; one that held nothing goes."""
+        there, kept = self._server.ask("SELECT datname FROM pg_database"), []
+        for old in self._old.values():
+            if old in there and self._server.is_empty(old):
+                self._server.ask(f"DROP DATABASE {identifier(old)} WITH (FORCE)")
+            elif old in there:
+                kept.append(old)
+        return kept
 
     def since(self, database, moment):
         """How many of Lago's events came after that; None where there is no such table."""
@@ -93,6 +108,8 @@ class Beside:
 
     def report(self):
         for name, database in self._expected.items():
+            if database.get("empty"):
+                continue
             rows = sum(database["tables"].values())
             say(
                 f"Database {name}: {rows} rows in {len(database['tables'])} tables, {database['indexes']} indexes, "

@@ -30,6 +30,15 @@ SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_
  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND i.indisvalid
 """
 EXTENSIONS = "SELECT json_object_agg(extname, extversion) FROM pg_extension"
+# Nothing in it that a dump would hold.
+EMPTY = """
+SELECT NOT EXISTS (SELECT FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public'))
+   AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('public'))
+   AND NOT EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('public'))
+   AND NOT EXISTS (SELECT FROM pg_type WHERE typnamespace = to_regnamespace('public'))
+   AND NOT EXISTS (SELECT FROM pg_largeobject_metadata)
+   AND NOT EXISTS (SELECT FROM pg_extension WHERE extname <> 'plpgsql')
+"""
 HAS_MIGRATIONS = "SELECT to_regclass('public.schema_migrations') IS NOT NULL"
 SCHEMA_VERSION = "SELECT coalesce(max(version), '') FROM public.schema_migrations"
 PROPERTIES = """
@@ -131,7 +140,14 @@ class Server:
         stream(self.program("pg_dumpall", "--globals-only"), path, Progress("Dumping roles"))
 
     def described(self, database):
-        return describe(lambda sql: self.ask(sql, database))
+        session = Session(self.container, self.user, database)
+        try:
+            return describe(session.ask)
+        finally:
+            session.close()
+
+    def is_empty(self, database):
+        return self.ask(EMPTY, database)[0] == "t"
 
     def restore_globals(self, path):
         """The roles that are missing, with their passwords; one that is there stays as it is."""
@@ -190,6 +206,7 @@ def describe(ask):
         "tables": tables,
         "indexes": int(ask(INDEXES)[0]),
         "extensions": json.loads(ask(EXTENSIONS)[0] or "{}"),
+        "empty": ask(EMPTY)[0] == "t",
         "schema_version": "",
     }
     if ask(HAS_MIGRATIONS)[0] == "t":

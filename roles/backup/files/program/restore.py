@@ -111,9 +111,10 @@ class Restore:
         what = f", Lago {lago['version']}" if lago else ""
         say(f"Backup {self._short} of {self._snapshot['time'][:19]}, made on {self._manifest['host']}{what}")
         if "postgres" in self._parts:
-            for name, database in self._manifest["postgres"]["databases"].items():
+            for name in self._databases.replaced():
+                tables = self._manifest["postgres"]["databases"][name]["tables"]
                 say(f"Will replace database {name}, and keep what is there now under another name: "
-                    f"{sum(database['tables'].values())} rows come back")  # fmt: skip
+                    f"{sum(tables.values())} rows come back")  # fmt: skip
             self._announce_losses()
         if "valkey" in self._parts:
             say(f"Will replace Valkey's data (queued jobs): {self._manifest['valkey']['keys']} keys come back")
@@ -222,7 +223,7 @@ class Restore:
         self._note(units=units)
         if units:
             say("Stopping Lago")
-            run(["systemctl", "stop", "--", *units])
+            run(["systemctl", "stop", "--", *units], what="Stopping Lago")
 
     def _compare(self):
         server, problems = server_of(self._configuration), []
@@ -237,15 +238,15 @@ class Restore:
             return
         if self._manifest["lago"] and self._manifest["lago"]["version"] != lago["version"]:
             say(f"Migrating the database from {self._manifest['lago']['version']} to {lago['version']}")
-            run(["systemctl", "start", "--", f"{lago['migrate']}.service"])
+            run(["systemctl", "start", "--", f"{lago['migrate']}.service"], what="Migrating")
         if self._state["units"]:
             say("Starting Lago")
-            run(["systemctl", "start", "--", *self._state["units"]])
+            run(["systemctl", "start", "--", *self._state["units"]], what="Starting Lago")
 
     def _tell_the_end(self):
         if "postgres" in self._parts:
             self._databases.report()
-            for name in self._databases.kept():
+            for name in self._databases.keep():
                 say(f"What was in use before is kept as database {name}")
         if os.path.isdir(self._kept):
             say(f"Files that were replaced are kept in {self._kept}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import subprocess
 import sys
@@ -77,20 +78,29 @@ class Progress:
         debug(self.line())
 
 
-def run(command, check=True, stdin=None, environment=None, timeout=None):
-    """The finished command; one that fails says what it said."""
-    try:
-        done = subprocess.run(
-            command,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            env=dict(os.environ, LC_ALL="C", **(environment or {})),
-        )
-    except subprocess.TimeoutExpired:
-        raise Failure(f"{shown(command)} did not end within {timeout} s") from None
+def run(command, check=True, stdin=None, environment=None, timeout=None, what=None):
+    """The finished command; one that fails says what it said. `what` takes long and cannot tell how far it is."""
+    environment = dict(os.environ, LC_ALL="C", **(environment or {}))
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "errors": "replace"}
+    start, feeding = time.monotonic(), None if stdin is None else subprocess.PIPE
+    deadline = start + timeout if timeout else math.inf
+    with subprocess.Popen(command, stdin=feeding, env=environment, **pipes) as process:
+        try:
+            while process.returncode is None:
+                wait = min(PATIENCE if what else math.inf, deadline - time.monotonic())
+                try:
+                    output, errors = process.communicate(stdin, timeout=None if wait == math.inf else max(0, wait))
+                except subprocess.TimeoutExpired:
+                    if time.monotonic() >= deadline:
+                        raise Failure(f"{shown(command)} did not end within {timeout} s") from None
+                    # What it is given is given once.
+                    stdin = None
+                    if what:
+                        debug(f"{what}: {lasting(time.monotonic() - start)} so far")
+        except BaseException:
+            process.kill()
+            raise
+    done = subprocess.CompletedProcess(command, process.returncode, output, errors)
     if check and done.returncode:
         raise Failure(f"{shown(command)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-2000:]}")
     return done

@@ -142,6 +142,7 @@ class Trial:
             ["docker", "run", f"--name={self.lago}", *command, self.manifest["lago"]["image"], "-ec", script, DECRYPT],
             check=False,
             timeout=APPLICATION_SECONDS,
+            what="Lago on the restored database",
         )
         if done.returncode:
             # The error stands above the places that it came through.

@@ -76,12 +76,12 @@ def load(configuration, arguments, state):
         send(server, dump, scan, database)
         compare(server, scan)
     for unit in configuration["after_import"]:
-        done = run(["systemctl", "start", "--", unit], check=False)
+        done = run(["systemctl", "start", "--", unit], check=False, what=f"Waiting for {unit}")
         if done.returncode:
             raise Failure(f"{unit} failed on what was imported. See: journalctl --unit={unit}")
     state.note(databases={})
     clients.recover(configuration, state)
-    run(server.program("vacuumdb", "--all", "--analyze-only", "--quiet"))
+    run(server.program("vacuumdb", "--all", "--analyze-only", "--quiet"), what="Collecting statistics")
     for name, other in undo["kept"].items():
         say(f"What was in {name} is kept as database {other}; when you need it no more: DROP DATABASE {other}")
     say(f"Imported in {lasting(time.monotonic() - started)}")

@@ -98,7 +98,7 @@ def upgrade(configuration, arguments, state):
     say(f"Postgres {current} has become {version}; its users were stopped for {lasting(time.monotonic() - closed)}")
     new_server = postgres.Server(configuration["container"], configuration["user"])
     say("Collecting statistics for the planner")
-    run(new_server.program("vacuumdb", "--all", "--analyze-only", "--quiet"))
+    run(new_server.program("vacuumdb", "--all", "--analyze-only", "--quiet"), what="Collecting statistics")
     for remark in remarks:
         say(remark)
     say(f"Done in {lasting(time.monotonic() - started)}. The data of Postgres {current} is kept in {kept}")
