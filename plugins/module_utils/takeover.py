@@ -162,7 +162,7 @@ def foreign(parameters, docker, running):
 def lago(parameters, docker, running, units, stranger, recorded):
     """Which release of Lago is there: what its unit or container names, or the migration that ran last."""
     names = parameters["lago"]
-    if not names:
+    if not names.get("api"):
         nowhere = {"target": "", "url": ""}
         return {"version": "", "schema": [], "environment": {}, "has_users": None, "database": nowhere}
     unit = f"{names['api']}.service"

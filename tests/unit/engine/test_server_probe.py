@@ -2,7 +2,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the probe says of other services on the server."""
 
+import json
+import subprocess
+from pathlib import Path
+
 import pytest
+import yaml
 from ansible_collections.selfhosting.lago.plugins.modules import server_probe
 
 
@@ -46,3 +51,18 @@ def test_only_what_runs_needs_something(monkeypatch):
     server_probe.keep_running_dependents(states)
     assert states["a.service"]["needed_by"] == ["b.service", "foreign.service"]
     assert states["b.service"]["needed_by"] == []
+
+
+def test_the_documented_example():
+    """Run for real, on the machine of the test; it reads only."""
+    ((_name, arguments),) = [item for item in yaml.safe_load(server_probe.EXAMPLES)[0].items() if item[0] != "name"]
+    arguments["digest_key"] = "any"
+    done = subprocess.run(
+        ["ansible", "localhost", "-m", "selfhosting.lago.server_probe", "-a", json.dumps(arguments), "-o"],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"distribution": "' in done.stdout
