@@ -56,12 +56,19 @@ def sql(host, query: str, database: str = "lago", container: str = "mash-postgre
 AT_ONCE = 1000
 
 
-def event_rows(host, transaction_ids: list[str]) -> int:
+def event_rows(host, transaction_ids: list[str], database: str = "lago") -> int:
     found = 0
     for start in range(0, len(transaction_ids), AT_ONCE):
         listed = ",".join(f"'{one}'" for one in transaction_ids[start : start + AT_ONCE])
-        found += int(sql(host, f"SELECT count(*) FROM events WHERE transaction_id IN ({listed})"))
+        found += int(sql(host, f"SELECT count(*) FROM events WHERE transaction_id IN ({listed})", database))
     return found
+
+
+def forget_events(host, transaction_ids: list[str]) -> None:
+    """What a test sent besides, so that the rest can be compared."""
+    for start in range(0, len(transaction_ids), AT_ONCE):
+        listed = ",".join(f"'{one}'" for one in transaction_ids[start : start + AT_ONCE])
+        sql(host, f"DELETE FROM events WHERE transaction_id IN ({listed})")
 
 
 def make_events(host, number: int) -> None:

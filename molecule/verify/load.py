@@ -42,12 +42,12 @@ class Load:
 
 
 @contextlib.contextmanager
-def load(site: Site) -> Iterator[Load]:
+def load(site: Site, *, senders: int = SENDERS, pause: float = PAUSE) -> Iterator[Load]:
     """Within, events are sent all the time, each over a connection of its own and none twice."""
     found, done = Load(), threading.Event()
 
     def send() -> None:
-        while not done.wait(PAUSE):
+        while not done.wait(pause):
             event = new_event()
             try:
                 answer: int | str = site.request(
@@ -57,7 +57,7 @@ def load(site: Site) -> Iterator[Load]:
                 answer = repr(error)
             found.answers.append((event.transaction_id, answer))
 
-    threads = [threading.Thread(target=send, daemon=True) for _ in range(SENDERS)]
+    threads = [threading.Thread(target=send, daemon=True) for _ in range(senders)]
     begin = time.monotonic()
     for thread in threads:
         thread.start()

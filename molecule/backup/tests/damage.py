@@ -14,7 +14,7 @@ from repository import Repository
 from shell import Failure
 
 FLIPS = 100
-# Of these, so many are looked for by restoring as well.
+# Of these, so many are looked for by restoring as well: in the dump, and the last one in the manifest.
 RESTORES = 3
 TARGET = "/tmp/restored"
 
@@ -57,24 +57,25 @@ def node(tree, name):
 
 
 def needed():
-    """Where the newest dump lies: path, first byte, number of bytes of each part. A restore reads nothing else."""
+    """Where the newest dump and its manifest lie: path, first byte, number of bytes of each part."""
     parts = {}
     for index in repository.restic("list", "index").stdout.split():
         for pack in asked("index", index)["packs"]:
             path = os.path.join(repository.directory, "data", pack["id"][:2], pack["id"])
             parts.update({blob["id"]: (path, blob["offset"], blob["length"]) for blob in pack["blobs"]})
     dump = node(node(snapshot["tree"], "postgres")["subtree"], "1.dump")
-    return [parts[name] for name in dump["content"]]
+    manifest = node(snapshot["tree"], "manifest.json")
+    return [[parts[name] for name in one["content"]] for one in (dump, manifest)]
 
 
 unnoticed, damaged, restores = [], set(), 0
-dump = needed()
+dump, manifest = needed()
 for number in range(FLIPS):
-    # A file of the repository; the last times what the newest backup needs of one.
+    # A file of the repository; the last times what the newest backup needs of one. Nothing else is read by a restore.
     path, first, count = files[number % len(files)], 0, None
     restoring = number >= FLIPS - RESTORES
     if restoring:
-        path, first, count = chooser.choice(dump)
+        path, first, count = chooser.choice(dump if number < FLIPS - 1 else manifest)
     with open(path, "rb") as file:
         whole = file.read()
     content = bytearray(whole)

@@ -16,10 +16,13 @@ from valkey import keys_in
 
 # Postgres makes a new data directory; the image is there, so this is the time of initdb on a slow disk.
 START_SECONDS = 180
-# Lago boots in 20 to 60 s on a small server, and twice here.
+# Lago boots in 20 to 60 s on a small server.
 APPLICATION_SECONDS = 900
-# The first value of every encrypted column, read with Lago's own code. Prints counts, no values.
-DECRYPT = """
+# Whether migrations are pending, and the first value of every encrypted column, read with Lago's own code; in one call,
+# because Lago boots for each. Prints counts, no values.
+LOOK = """
+Rails.application.load_tasks
+Rake::Task["db:abort_if_pending_migrations"].invoke
 Rails.application.eager_load!
 found = Hash.new(0)
 ActiveRecord::Base.descendants.each do |model|
@@ -136,10 +139,9 @@ class Trial:
 
     def check_lago(self):
         say("Asking Lago for its migrations and for a stored credential")
-        command = ["--rm", *self.lago_options(), "--entrypoint=/bin/sh"]
-        script = 'bundle exec rails db:abort_if_pending_migrations && bundle exec rails runner "$0"'
+        command = ["docker", "run", f"--name={self.lago}", "--rm", *self.lago_options(), "--entrypoint=bundle"]
         done = run(
-            ["docker", "run", f"--name={self.lago}", *command, self.manifest["lago"]["image"], "-ec", script, DECRYPT],
+            [*command, self.manifest["lago"]["image"], "exec", "rails", "runner", LOOK],
             check=False,
             timeout=APPLICATION_SECONDS,
             what="Lago on the restored database",
