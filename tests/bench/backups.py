@@ -14,6 +14,17 @@ from rich.table import Table
 from .server import NAME, REPOSITORY, BenchError, Server
 
 DATA = "/mash/backup/data"
+# What checksums cost is measured with a gigabyte more, of what does not compress.
+FILES, FILE_BYTES = 16, "64MB"
+MAKE_FILES = f"""
+mkdir --parents /mash/lago/data/bench
+for number in $(seq {FILES}); do head --bytes={FILE_BYTES} /dev/urandom > /mash/lago/data/bench/$number; done
+"""
+READ_ALL = f"find {DATA}/repository -type f -exec cat {{}} + > /dev/null"
+# The processor's seconds are the same when others use it, too.
+CHECKSUMS = """
+bash -c 'TIMEFORMAT="%R %U %S"; time python3 -I -B /mash/backup/program verify --checksums > /dev/null' 2>&1
+"""
 # 100 subscriptions, and properties of the length that a metered call has.
 EVENTS = """
 INSERT INTO events (organization_id, transaction_id, code, external_subscription_id, properties, timestamp,
@@ -78,39 +89,48 @@ def measure(server: Server, events: int, say) -> dict:
     say(f"making {events} events")
     sql(server, EVENTS.format(events=events))
     on(server, f"printf %s '{json.dumps({'backup': 'latest'})}' > {DATA}/request.json")
-    seconds, load = {}, os.getloadavg()[0]
-    sizes = {}
+    seconds, loads, sizes = {}, {}, {}
     for verb in VERBS:
+        loads[verb] = round(os.getloadavg()[0], 1)
         seconds[verb] = round(run(server, verb), 1)
         sizes.setdefault("repository", size(server) - before["repository"])
         say(f"{verb}: {seconds[verb]} s")
     sizes["database"] = int(sql(server, "SELECT pg_database_size('lago')")) - before["database"]
-    # What reading alone takes, from the same cache.
-    begin = time.monotonic()
-    on(server, f"find {DATA}/repository -type f -exec cat {{}} + > /dev/null")
+    return {"events": events, "seconds": seconds, "loads": loads, "bytes": sizes, "checksums": checksums(server, say)}
+
+
+def checksums(server: Server, say) -> dict:
+    """Of a repository that is a gigabyte larger and in the cache."""
+    say("making files")
+    on(server, MAKE_FILES)
+    run(server, "backup")
+    on(server, READ_ALL)
+    begin, load = time.monotonic(), os.getloadavg()[0]
+    on(server, READ_ALL)
+    reading = time.monotonic() - begin
+    seconds, user, system = map(float, on(server, CHECKSUMS).split())
     return {
-        "events": events,
-        "seconds": seconds,
-        "bytes": sizes,
-        "cat_seconds": round(time.monotonic() - begin, 1),
-        "repository_bytes": size(server),
-        "load_before": round(load, 2),
+        "bytes": size(server),
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(user + system, 1),
+        "cat_seconds": round(reading, 1),
+        "load": round(load, 1),
     }
 
 
 def tables(figures: dict) -> list[Table]:
     millions = figures["events"] / 1e6
     times = Table(title=f"{figures['events']} events, images: {figures['images']}")
-    for column in ("Command", "Time", "For a million events"):
+    for column in ("Command", "Time", "For a million events", "Load before"):
         times.add_column(column, justify="left" if column == "Command" else "right")
     for verb, seconds in figures["seconds"].items():
-        times.add_row(VERBS[verb], f"{seconds} s", f"{seconds / millions:.1f} s")
-    times.add_row("reading the repository with cat", f"{figures['cat_seconds']} s", "")
-    sizes = Table(show_header=False)
+        times.add_row(VERBS[verb], f"{seconds} s", f"{seconds / millions:.1f} s", str(figures["loads"][verb]))
+    others = Table(show_header=False)
     for name, count in figures["bytes"].items():
-        sizes.add_row(
+        others.add_row(
             f"Size in the {name}", f"{count / 1e6:.1f} MB", f"{count / 1e6 / millions:.0f} MB a million events"
         )
-    sizes.add_row("Size of the whole repository", f"{figures['repository_bytes'] / 1e6:.1f} MB", "")
-    sizes.add_row("Load average before", str(figures["load_before"]), "")
-    return [times, sizes]
+    found = figures["checksums"]
+    about = f"{found['seconds']} s, {found['cpu_seconds']} s of the processor, load {found['load']}"
+    others.add_row(f"Checksums of {found['bytes'] / 1e9:.2f} GB", about, f"cat of the same: {found['cat_seconds']} s")
+    return [times, others]
