@@ -85,7 +85,7 @@ def test_a_backup_and_losses_after_it(host, site, known):
     inside.sql(host, f"DROP INDEX {index.split()[0]}; DELETE FROM payment_providers")
     backups.valkey(host).ask("del", backups.QUEUE)
     host.check_output("rm %s && touch /mash/lago/data/newer", FILE)
-    known["damaged"] = backups.content(host)
+    known["damaged"] = backups.rows(host)
     assert known["damaged"].keys() != known["stored"].rows.keys()
 
 
@@ -108,7 +108,7 @@ def test_killed_before_anything_is_replaced_it_leaves_the_old_state(host, known,
     before = inside.invocations(host)
     killed(host, known["stored"].name, word)
     assert inside.invocations(host) == before
-    found = content(host)
+    found = backups.rows(host)
     assert found["public.payment_providers"] == known["damaged"]["public.payment_providers"]
     assert found.keys() == known["damaged"].keys()
 
