@@ -150,14 +150,15 @@ def wave_sizes(hosts: t.Iterable[str], hostvars: t.Mapping) -> list[int]:
 
 
 def taken_by(bind: t.Any, server: t.Mapping, own: t.Iterable[str]) -> str:
-    """Who has the port already that is to be published; "" for nobody, or one of our own containers."""
+    """Who has the port already that is to be published, 443 or 443/udp; "" for nobody, or one of our own containers."""
     address, _colon, port = str(bind).rpartition(":")
+    port = port if "/" in port else f"{port}/tcp"
     everywhere = {"", "0.0.0.0", "::"}
     ours = {f"container {name}" for name in own}
     ours |= {f"container {unit.removesuffix('.service')}" for unit in server["units"]}
     for seen, number, who in server["listeners"]:
         meet = address.strip("[]") in everywhere or seen in everywhere or seen == address.strip("[]")
-        if str(number) == port and meet and who not in ours:
+        if number == port and meet and who not in ours:
             return who or "an unknown process"
     return ""
 

@@ -100,11 +100,11 @@ class Docker:
         return {network["Name"]: network for network in self.get("/networks") or []}
 
     def containers(self):
-        """Every container by name: state, id of its image, its networks, and the ports of the server that it takes."""
+        """Every container by name: state, id of its image, its networks, and the places of the server that it takes."""
         found = {}
         for container in self.get("/containers/json?all=1") or []:
-            published = [port for port in container.get("Ports") or [] if port.get("PublicPort")]
-            ports = sorted({(port.get("IP") or "0.0.0.0", port["PublicPort"]) for port in published})
+            published = [one for one in container.get("Ports") or [] if one.get("PublicPort")]
+            ports = sorted({(one.get("IP") or "0.0.0.0", f"{one['PublicPort']}/{one['Type']}") for one in published})
             for name in container["Names"]:
                 found[name.lstrip("/")] = {
                     "state": container["State"],

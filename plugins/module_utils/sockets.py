@@ -10,24 +10,28 @@ import sys
 
 from .machine import read_line
 
+# File of /proc/net, its protocol, and the state of a socket that waits for anybody: LISTEN, and of UDP, which knows no
+# listening, unconnected (include/net/tcp_states.h in Linux).
+LISTENING = [("tcp", "tcp", "0A"), ("tcp6", "tcp", "0A"), ("udp", "udp", "07"), ("udp6", "udp", "07")]
+
 
 def address_of(text):
-    """An address of /proc/net/tcp: words of four bytes, each in the order of the processor."""
+    """An address of /proc/net: words of four bytes, each in the order of the processor."""
     words = [bytes.fromhex(text[start : start + 8]) for start in range(0, len(text), 8)]
     return str(ipaddress.ip_address(b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)))
 
 
 def listening_sockets():
-    """Inode to address and port of the sockets in state LISTEN (0A in /proc/net/tcp), TCP over IPv4 and IPv6."""
+    """Inode to address and port of the sockets that take what comes from anybody, over IPv4 and IPv6."""
     sockets = {}
-    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for name, protocol, listens in LISTENING:
         try:
-            with open(path, encoding="ascii") as file:
+            with open(f"/proc/net/{name}", encoding="ascii") as file:
                 for line in file.readlines()[1:]:
                     fields = line.split()
-                    if fields[3] == "0A":
+                    if fields[3] == listens:
                         address, _colon, port = fields[1].rpartition(":")
-                        sockets[fields[9]] = (address_of(address), int(port, 16))
+                        sockets[fields[9]] = (address_of(address), f"{int(port, 16)}/{protocol}")
         except OSError:
             continue
     return sockets

@@ -102,7 +102,7 @@ server:
     or empty), C(docker) (C(installed), C(kind), C(state), C(running), C(answers), C(version), C(disk_free_bytes)),
     C(images), C(networks), C(containers) (each with its networks), C(units), C(files), C(records), C(claims) (what
     products recorded to own, of all inventory hosts of the server), C(running_containers), C(postgres_major),
-    C(valkey_persistence), C(listening), C(listeners) (address, port and who listens there), C(time_synchronised),
+    C(valkey_persistence), C(listeners) (address, port as in C(443/udp), and who listens there), C(time_synchronised),
     C(python_apt), C(python_docker), C(programs) (those that are there),
     C(lago) (C(version), C(schema), C(has_users), none where it was not asked or its database is not up here, and keyed
     checksums of its C(environment) as long as no fingerprints of its keys are recorded; C(database), the C(target) that
@@ -210,7 +210,6 @@ def main():
     running = program is not None and docker_unit.get("ActiveState") == "active"
     units = managed_units()
     version = docker.get("/version") if running else None
-    listening = sockets.listening_sockets()
     files = {}
     for root in parameters["config_paths"]:
         files.update(file_states.walk(root, parameters["digest_key"]))
@@ -272,8 +271,7 @@ def main():
             ),
             "postgres_database": database_system(parameters["postgres_data_path"]),
             "valkey_persistence": valkey_persistence(parameters["valkey_config_file"]),
-            "listening": sorted({port for _address, port in listening.values()}),
-            "listeners": sockets.listeners(listening, docker.containers() if running else {}),
+            "listeners": sockets.listeners(sockets.listening_sockets(), docker.containers() if running else {}),
             "time_synchronised": machine.time_synchronised(),
             "python_apt": importlib.util.find_spec("apt") is not None,
             "python_docker": importlib.util.find_spec("docker") is not None,

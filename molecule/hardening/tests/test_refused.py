@@ -13,6 +13,9 @@ import pytest
 import yaml
 from verify import inside, plays
 
+# Nobody else's on the server; TCP of it is free.
+PORT_OF_A_VPN = 4443
+VPN = f"import signal, socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', {PORT_OF_A_VPN})); signal.pause()"
 TABLES = plays.REPOSITORY.glob("tests/unit/bad_input/*.yml")
 ROWS = {row["name"]: row for table in TABLES for row in yaml.safe_load(table.read_text())}
 OF_THE_TABLE = [
@@ -37,6 +40,10 @@ ON_THE_SERVER = {
     "an older release": {
         "set": {"lago_version": "v1.51.0"},
         "expect": ["lago_version is 'v1.51.0'. The server has v1.52.1. An older Lago cannot work *"],
+    },
+    "a port of HTTP/3 that a VPN has": {
+        "set": {"traefik_container_web_secure_host_bind_port": str(PORT_OF_A_VPN)},
+        "expect": [f"*_host_bind_port is '{PORT_OF_A_VPN}, over UDP taken by process python3'. HTTP/3 needs it. *"],
     },
     "a port that SSH has": {
         "set": {"lago_front_container_http_host_bind_port": "22"},
@@ -72,12 +79,14 @@ def state(host) -> dict[str, str]:
 def attempts(host):
     """All runs, three at a time, and the server before and after them."""
     name = host.backend.get_pytest_id().rpartition("://")[2]
+    host.check_output("systemd-run --quiet --unit=some-vpn python3 -c %s", VPN)
     before = state(host)
     with ThreadPoolExecutor(3) as threads:
         done = dict(
             zip(CASES, threads.map(lambda case: plays.attempt(name, **case["set"]), CASES.values()), strict=True)
         )
-    return done, before, state(host)
+    yield done, before, state(host)
+    host.check_output("systemctl stop some-vpn")
 
 
 def told(text: str, expected: str) -> bool:

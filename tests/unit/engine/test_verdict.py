@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """One message over all hosts: what it says, and what the action makes of it."""
 
+import socket
+
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.selfhosting.lago.plugins.action import verdict
@@ -70,17 +72,33 @@ def test_sockets_of_the_kernel(tmp_path, monkeypatch):
     assert sockets.address_of("0100007F") == "127.0.0.1"
     assert sockets.address_of("00000000000000000000000001000000") == "::1"
     found = sockets.listeners(
-        {"1": ("0.0.0.0", 80), "2": ("127.0.0.1", 1)}, {"mash-traefik": {"ports": [("0.0.0.0", 80)]}}
+        {"1": ("0.0.0.0", "80/tcp"), "2": ("127.0.0.1", "80/udp")}, {"mash-traefik": {"ports": [("0.0.0.0", "80/tcp")]}}
     )
-    assert ["0.0.0.0", 80, "container mash-traefik"] in found
-    assert ["127.0.0.1", 1, ""] in found
+    assert ["0.0.0.0", "80/tcp", "container mash-traefik"] in found
+    assert ["127.0.0.1", "80/udp", ""] in found
     assert len(found) == 2
 
 
+def test_sockets_that_wait_for_anybody():
+    """Real ones; connected to somebody, a socket of UDP keeps its port to itself."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.socket(type=socket.SOCK_DGRAM) as udp,
+        socket.socket(type=socket.SOCK_DGRAM) as connected,
+    ):
+        udp.bind(("127.0.0.1", 0))
+        connected.connect(udp.getsockname())
+        places = set(sockets.listening_sockets().values())
+        assert ("127.0.0.1", f"{tcp.getsockname()[1]}/tcp") in places
+        assert ("127.0.0.1", f"{udp.getsockname()[1]}/udp") in places
+        assert ("127.0.0.1", f"{connected.getsockname()[1]}/udp") not in places
+
+
 def test_published_ports_of_containers(monkeypatch):
-    container = {"Names": ["/a"], "State": "running", "ImageID": "i", "Ports": [{"IP": "::", "PublicPort": 80}, {}]}
+    ports = [{"IP": "::", "PublicPort": 80, "Type": "tcp"}, {"PublicPort": 80, "Type": "udp"}, {}]
+    container = {"Names": ["/a"], "State": "running", "ImageID": "i", "Ports": ports}
     monkeypatch.setattr(Docker, "get", lambda _self, _path: [container])
-    assert Docker().containers()["a"]["ports"] == [("::", 80)]
+    assert Docker().containers()["a"]["ports"] == [("0.0.0.0", "80/udp"), ("::", "80/tcp")]
 
 
 @pytest.mark.parametrize(
