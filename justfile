@@ -189,10 +189,10 @@ unit *arguments:
 test *arguments:
     bin/test --fast "$@"
 
-# Everything that CI runs
+# Everything that CI runs, and every scenario on every release
 [group("development")]
 test-all *arguments:
-    bin/test "$@"
+    bin/test --full "$@"
 
 # Measure; --json prints one object
 [group("development")]

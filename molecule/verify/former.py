@@ -11,7 +11,7 @@ from .inside import sql
 # Headings of the two ways that a run offers; each release goes one of them in the scenario takeover.
 SHARED = "Or this project runs the shared services"
 LAGO_ONLY = "Lago only"
-WAYS = {"debian12": LAGO_ONLY, "debian13": SHARED}
+WAYS = {"bookworm": LAGO_ONLY, "trixie": SHARED}
 TABLES = ("organizations", "api_keys", "events", "invoices", "payment_providers", "active_storage_blobs")
 FILES = (
     r"find /mash /etc/systemd/system -path /mash/\*/data -prune -o -path /mash/postgres/run -prune -o -type f -print0 "

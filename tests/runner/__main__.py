@@ -22,6 +22,9 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="bin/test", description="Runs everything that CI runs, or a part of it.")
     top.add_argument("--list", action="store_true", help="only list the steps")
     top.add_argument("--fast", action="store_true", help="only what needs neither Docker nor a server")
+    top.add_argument(
+        "--full", action="store_true", help="every scenario on every release, not only what CI has time for"
+    )
     top.add_argument("--only", metavar="NAME", action="append", help="this step (or pattern) and what it needs")
     top.add_argument("--group", metavar="NAME", action="append", help="the steps of this group and what they need")
     top.add_argument(
@@ -51,7 +54,7 @@ def main() -> int:
     options = parser().parse_args()
     os.chdir(REPOSITORY)
     try:
-        everything = steps.load(REPOSITORY / "tests" / "steps.yml")
+        everything = steps.load(REPOSITORY / "tests" / "steps.yml", options.full)
         groups = chosen(options, everything)
     except steps.StepsError as error:
         print(f"bin/test: {error}", file=sys.stderr)

@@ -38,10 +38,13 @@ class Group:
     at_once: int = 1
 
 
-def load(path: Path) -> list[Group]:
+def load(path: Path, full: bool = False) -> list[Group]:
+    """The groups of the list; when full, with every scenario on every release."""
     groups = []
     for entry in yaml.safe_load(path.read_text(encoding="utf-8")):
         try:
+            if "scenarios" in entry:
+                entry["steps"] = list(scenario_steps(entry, full))
             steps = tuple(
                 Step(
                     group=entry["group"],
@@ -55,6 +58,19 @@ def load(path: Path) -> list[Group]:
         groups.append(Group(entry["group"], steps, entry.get("at_once", 1)))
     check(groups, path)
     return groups
+
+
+def scenario_steps(entry: dict, full: bool) -> Iterable[dict]:
+    """The template of a group filled in for each of its scenarios and releases."""
+    for scenario, releases in entry["scenarios"].items():
+        unknown = set(releases) - set(entry["releases"])
+        if unknown:
+            raise StepsError(f"scenario {scenario}: {', '.join(sorted(unknown))} is none of {entry['releases']}")
+        for release in entry["releases"] if full else releases:
+            yield {
+                key: value.format(scenario=scenario, release=release) if isinstance(value, str) else value
+                for key, value in entry["step"].items()
+            }
 
 
 def check(groups: list[Group], path: Path) -> None:

@@ -37,6 +37,33 @@ def test_the_list_of_the_repository_is_sound():
     assert groups[0].name == "lint"
 
 
+SCENARIOS = """
+- group: scenarios
+  releases: [bookworm, trixie]
+  scenarios: {both: [bookworm, trixie], one: [%s]}
+  step: {name: "{scenario} on {release}", command: "echo $PWD {scenario} {release}", limit: 7}
+"""
+
+
+def test_a_step_for_each_scenario_and_release(tmp_path):
+    path = tmp_path / "steps.yml"
+    path.write_text(SCENARIOS % "trixie")
+    (some,), (everything,) = steps.load(path), steps.load(path, full=True)
+    assert [step.name for step in some.steps] == ["both on bookworm", "both on trixie", "one on trixie"]
+    assert [step.name for step in everything.steps] == [
+        *(step.name for step in some.steps[:2]),
+        "one on bookworm",
+        "one on trixie",
+    ]
+    assert (some.steps[2].command, some.steps[2].limit) == ("echo $PWD one trixie", 7)
+
+
+def test_a_release_that_does_not_exist(tmp_path):
+    (tmp_path / "steps.yml").write_text(SCENARIOS % "bullseye")
+    with pytest.raises(steps.StepsError, match="scenario one: bullseye is none of"):
+        steps.load(tmp_path / "steps.yml")
+
+
 @pytest.mark.parametrize(
     ("output", "successful", "expected"),
     [
