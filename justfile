@@ -84,6 +84,11 @@ restart-group group *arguments: _inventory
 exit-codes *arguments: _inventory
     {{ playbook }}exit_codes.yml "$@"
 
+# Show locks of Lago that no job holds any more and that block its jobs; with -e confirm=lago.example.com remove them
+[group("services")]
+locks *arguments: _inventory
+    {{ playbook }}locks.yml "$@"
+
 # Remove all services; the data stays. Asks for the host's name, or takes it: uninstall -e confirm=lago.example.com
 [group("install")]
 uninstall *arguments: _inventory

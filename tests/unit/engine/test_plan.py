@@ -119,7 +119,8 @@ def test_a_new_version_stages_the_migration_and_swaps_the_rest():
     assert plan.gates[0].borrow == {}
     assert names(plan.stage_files) == {"/etc/systemd/system/mash-lago-migrate.service"}
     assert names(plan.swap_files) == {
-        f"/etc/systemd/system/mash-lago-{name}.service" for name in ("api", "api-worker", "api-clock", "front")
+        f"/etc/systemd/system/mash-lago-{name}.service"
+        for name in ("api", "api-worker", "api-clock", "front", "catch-up", "locks", "locks-remove")
     }
     assert plan.units.keys() == PROCESSES | {"mash-lago-front.service"}
 
@@ -278,7 +279,8 @@ def test_a_restart_that_was_asked_for():
 
 
 def test_a_product_that_is_switched_off_loses_its_units():
-    names = [f"{name}.service" for name in [*LAGO, "mash-lago-migrate", "mash-lago-database-password"]]
+    steps = [f"mash-lago-{name}" for name in ("migrate", "database-password", "catch-up", "locks", "locks-remove")]
+    names = ["mash-lago-watchdog.timer", *(f"{name}.service" for name in [*LAGO, *steps, "mash-lago-watchdog"])]
     assert units_of([SimpleNamespace(identifier="mash-lago")], installed()) == sorted(names)
     assert units_of([SimpleNamespace(identifier="mash-nothing")], installed()) == []
 

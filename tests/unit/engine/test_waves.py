@@ -248,7 +248,8 @@ def test_stopping_it_together_with_who_needs_it(verb, shared):
     del shared["containers"]["by-hand"]
     shared["units"]["mash-lago-valkey.service"]["needed_by"] = ["mash-lago-api.service"]
     stopped = {
-        f"mash-lago-{part}.service": {"action": "stop"} for part in ("api", "api-worker", "api-clock", "migrate")
+        f"mash-lago-{part}.service": {"action": "stop"}
+        for part in ("api", "api-worker", "api-clock", "migrate", "catch-up", "locks", "locks-remove")
     }
     hostvars = {MAIN: {"selfhosting_done": [{"units": stopped}]}}
     result, _calls = verb(deps(server=shared), "stop", hostvars=hostvars, check_mode=True)

@@ -218,7 +218,7 @@ def test_without_its_clock_a_host_has_all_the_rest():
     host = VirtualHost()
     server = host.installed("lago")
     plan = VirtualHost(change={"lago_api_clock_enabled": False}).plan("lago", server)
-    gone = ["mash-lago-api-clock.service"]
+    gone = ["mash-lago-api-clock.service", "mash-lago-catch-up.service"]
     assert (plan.obsolete, plan.leftovers, plan.units) == (gone, {}, {})
 
 
