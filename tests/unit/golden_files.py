@@ -1,16 +1,27 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What tests/unit/golden holds of a product: each rendered file at its path, and a list of what belongs to whom."""
+"""What tests/unit/golden holds of a product: each rendered file at its path, and a list of what belongs to whom.
+
+A file that the server gets as the collection has it stands in the list only, with its source.
+"""
 
 from pathlib import Path
 
-from virtual_host import VirtualHost
+from virtual_host import REPOSITORY, VirtualHost
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 LIST = "list.txt"
-# Copies of files of the collection; not rendered.
-PROGRAM = "/mash/selfhosting-lago/container-ready"
-PROGRAMS = (PROGRAM, "/mash/backup/program/", "/mash/postgres/program/")
+
+
+def sources():
+    """Content to path of the collection's files and templates."""
+    directories = [*REPOSITORY.glob("roles/*/files"), *REPOSITORY.glob("roles/*/templates")]
+    directories.append(REPOSITORY / "plugins/plugin_utils/files")
+    files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
+    return {path.read_text(): path.relative_to(REPOSITORY) for path in files if path.stat().st_size}
+
+
+SOURCES = sources()
 
 
 def rendered(product):
@@ -20,7 +31,7 @@ def rendered(product):
     contents = {file["path"]: file["content"] for file in plan.stage_files + plan.swap_files}
     return {
         LIST: listed(plan),
-        **{path.lstrip("/"): text for path, text in contents.items() if not path.startswith(PROGRAMS)},
+        **{path.lstrip("/"): text for path, text in contents.items() if text not in SOURCES},
     }
 
 
@@ -30,7 +41,7 @@ def listed(plan):
     lines = [f"network {network['name']}{options(network)}" for network in plan.networks]
     lines += [f"image {image['reference']}{origin(image)}" for image in plan.images]
     lines += [f"directory {rights(entry)} {entry['path']}" for entry in plan.directories]
-    lines += [f"file {rights(file)} {path}{'' if file['secret'] else ' (shown)'}" for path, file in files.items()]
+    lines += [f"file {rights(file)} {path}{remarks(file)}" for path, file in files.items()]
     lines += [f"gate {step.unit}" for step in plan.gates] + [f"after {step.unit}" for step in plan.after]
     lines += [f"unit {unit}" for unit in plan.all_units]
     return "".join(f"{line}\n" for line in lines)
@@ -40,6 +51,11 @@ def origin(image):
     if image["source"]:
         return " (built from {repository} {version} {directory} in {path})".format(**image["source"])
     return " (built)" if image["dockerfile"] else ""
+
+
+def remarks(file):
+    source = SOURCES.get(file["content"])
+    return ("" if file["secret"] else " (shown)") + (f" is {source}" if source else "")
 
 
 def options(network):

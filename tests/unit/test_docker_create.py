@@ -87,8 +87,13 @@ def server(tmp_path_factory):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(content)
         for line in (golden_files.GOLDEN / product / golden_files.LIST).read_text().splitlines():
-            if line.startswith("directory "):
-                (root / line.split()[3].lstrip("/")).mkdir(parents=True, exist_ok=True)
+            kind, *words = line.split()
+            if kind == "directory":
+                (root / words[2].lstrip("/")).mkdir(parents=True, exist_ok=True)
+            elif kind == "file":
+                path = root / words[2].lstrip("/")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
     return root
 
 

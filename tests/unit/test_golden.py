@@ -30,17 +30,6 @@ def test_golden_files(product, request):
         assert content == stored[name], f"{name}; if that is meant: pytest {__file__} --update-golden"
 
 
-def test_the_program_that_waits_is_copied_as_it_is():
-    content = VirtualHost().rendered("lago")[golden_files.PROGRAM]["content"]
-    assert content == (REPOSITORY / "plugins/plugin_utils/files/container-ready.py").read_text()
-
-
-def test_the_backup_program_is_copied_as_it_is():
-    directory, rendered = REPOSITORY / "roles/backup/files/program", VirtualHost().rendered("backup")
-    copied = {path.rpartition("/")[2]: file["content"] for path, file in rendered.items() if "/program/" in path}
-    assert copied == {path.name: path.read_text() for path in directory.glob("*.py")}
-
-
 def test_every_product_has_golden_files():
     with_containers = {path.parent.name for path in REPOSITORY.glob("roles/*/product.yml")} - {"base"}
     assert with_containers == set(PRODUCTS) == {path.name for path in golden_files.GOLDEN.iterdir()}
