@@ -199,6 +199,11 @@ test *arguments:
 test-all *arguments:
     bin/test --full "$@"
 
+# A scenario with the tests that take too long for every change: test-long backup
+[group("development")]
+test-long scenario *arguments:
+    LONG_TESTS=1 molecule test --scenario-name "$@"
+
 # Measure; --json prints one object
 [group("development")]
 bench *arguments:

@@ -20,6 +20,17 @@ from verify.outside import Site
 INVENTORY = Path(__file__).parent / "inventory" / "group_vars"
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes minutes, and is run only with LONG_TESTS=1")
+
+
+def pytest_collection_modifyitems(items):
+    if not os.environ.get("LONG_TESTS"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="long: just test-long"))
+
+
 def inventory_name(host) -> str:
     return host.backend.get_pytest_id().rpartition("://")[2]
 

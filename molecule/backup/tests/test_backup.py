@@ -267,6 +267,7 @@ def test_to_s3(host, server, play, over_s3):
     play("--tags=install-backup")
 
 
+@pytest.mark.long
 def test_days_weeks_and_months(host):
     """Backups as if they had been made on all these days: one for each of 7 days, 4 weeks and 12 months stays."""
     host.check_output(f"mv {DATA}/repository {DATA}/before")

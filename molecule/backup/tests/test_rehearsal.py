@@ -5,6 +5,7 @@
 import json
 import re
 
+import pytest
 from verify import backups, inside, plays
 
 WAY = {"upgrade_to": "v1.53.0", "lago_version_highest": "v1.53.0"}
@@ -17,6 +18,7 @@ def rehearse(server) -> tuple[int, str]:
     return done.returncode, " ".join(re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).split())
 
 
+@pytest.mark.long
 def test_an_upgrade_that_would_fail(host, server):
     """The next release wants what a task of this one would have done."""
     before, schema = inside.invocations(host), inside.sql(host, SCHEMA)
