@@ -109,3 +109,41 @@ def test_only_what_the_last_restore_replaced_is_kept(valkey):
     put("b")
     assert [path.name for path in data.glob(".replaced-*")] == [".replaced-b"]
     assert (data / ".replaced-b" / "dump.rdb").read_text() == "newer"
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """Of a server that makes its own, and of a backup of another one."""
+    stored = tmp_path / "set" / "server" / "mash" / "lago" / "keys" / "private.pem"
+    stored.parent.mkdir(parents=True)
+    stored.write_text("theirs")
+    stored.chmod(0o400)
+    here = tmp_path / "keys" / "private.pem"
+    here.parent.mkdir()
+    here.write_text("made here")
+    content = {"lago": {"rsa_key": "/mash/lago/keys/private.pem"}, "files": manifest.checksums(tmp_path / "set")}
+    return content, {"lago": {"rsa_key": str(here), "ids": IDS}}
+
+
+def test_a_key_that_the_server_made_comes_back(keys, tmp_path, capsys):
+    content, configuration = keys
+    for _ in range(2):
+        placing.put_key(content, str(tmp_path / "set"), configuration, str(tmp_path / "kept"))
+    here = tmp_path / "keys" / "private.pem"
+    assert (here.read_text(), here.stat().st_mode & 0o777) == ("theirs", 0o400)
+    assert (tmp_path / "kept" / "private.pem").read_text() == "made here"
+    assert capsys.readouterr().out.count("is that of the backup again") == 1
+
+
+@pytest.mark.parametrize("whose", ["here", "there", "nobody's"])
+def test_a_key_of_vars_yml_stays(keys, tmp_path, whose):
+    content, configuration = keys
+    if whose == "here":
+        configuration["lago"]["rsa_key"] = ""
+    elif whose == "there":
+        content["lago"]["rsa_key"] = ""
+    else:
+        content["lago"] = None
+    assert placing.another_key(content, configuration) is None
+    placing.put_key(content, str(tmp_path / "set"), configuration, str(tmp_path / "kept"))
+    assert (tmp_path / "keys" / "private.pem").read_text() == "made here"

@@ -10,7 +10,13 @@ import restore
 from shell import Failure
 
 SNAPSHOT = {"id": "12345678" * 8, "short_id": "12345678", "time": "2026-01-02T03:04:05Z"}
-LAGO = {"identifier": "mash-lago", "front": "mash-lago-front", "migrate": "mash-lago-migrate", "version": "v1.52.1"}
+LAGO = {
+    "identifier": "mash-lago",
+    "front": "mash-lago-front",
+    "migrate": "mash-lago-migrate",
+    "version": "v1.52.1",
+    "rsa_key": "",
+}
 UNITS = "mash-lago-api.service loaded active running\nmash-lago-front.service loaded active running\n"
 STEPS = ["stop", "swap", "compare", "valkey", "storage", "start"]
 
@@ -22,7 +28,7 @@ class World:
         self.done, self.dies_at, self.path = [], None, tmp_path
         self.running, self.problems, self.refused, self.database = True, [], [], "old"
         self.manifest = {
-            "host": "a", "lago": {"version": "v1.52.0", "database": "lago"}, "valkey": {"keys": 3},
+            "host": "a", "lago": {"version": "v1.52.0", "database": "lago", "rsa_key": ""}, "valkey": {"keys": 3},
             "storage": {"bytes": 1}, "files": {"postgres/1.dump": {"bytes": 5}},
             "postgres": {"databases": {"lago": {"file": "1.dump", "tables": {"a": 2}, "indexes": 1}}},
         }  # fmt: skip

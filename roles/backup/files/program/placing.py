@@ -95,6 +95,27 @@ def put_files(content, directory, configuration, kept):
     say(f"Lago's files: {len(files)} in the backup, {count} of them put back")
 
 
+def another_key(content, configuration):
+    """Lago's RSA key, where the server makes it because vars.yml has none: its path in a backup of another one."""
+    here, there = ((lago or {}).get("rsa_key") for lago in (configuration["lago"], content["lago"]))
+    stored = content["files"].get(f"server{there}") if here and there else None
+    return f"server{there}" if stored and not same(here, stored) else None
+
+
+def put_key(content, directory, configuration, kept):
+    path = another_key(content, configuration)
+    if not path:
+        return
+    source, target = os.path.join(directory, path), configuration["lago"]["rsa_key"]
+    if os.path.lexists(target):
+        os.makedirs(kept, mode=0o700, exist_ok=True)
+        shutil.copy2(target, os.path.join(kept, os.path.basename(target)))
+    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+    place(source, f"{target}.new", configuration["lago"]["ids"], os.stat(source).st_mode)
+    os.replace(f"{target}.new", target)
+    say(f"Lago's RSA key is that of the backup again: {target}")
+
+
 def same(path, file):
     try:
         return os.path.getsize(path) == file["bytes"] and sha256(path) == file["sha256"]

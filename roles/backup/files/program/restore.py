@@ -24,7 +24,7 @@ import manifest
 from admission import refusals
 from backup import clear, server_of, size_of
 from beside import Beside
-from placing import put_files, put_valkey
+from placing import another_key, put_files, put_key, put_valkey
 from postgres import differences
 from report import timestamp, write
 from shell import Failure, lasting, run, say, sized
@@ -120,6 +120,8 @@ class Restore:
             say(f"Will replace Valkey's data (queued jobs): {self._manifest['valkey']['keys']} keys come back")
         if "storage" in self._parts:
             say("Will put back those of Lago's files that are missing or differ; newer ones stay")
+        if another_key(self._manifest, self._configuration):
+            say("Will put back Lago's RSA key, which that server made itself; the one here is another")
         if self._configuration["lago"]:
             say("Lago is stopped while that is put in place: clients are answered 503 and told to try again")
 
@@ -196,10 +198,13 @@ class Restore:
             "compare": self._compare,
             "valkey": lambda: put_valkey(self._configuration["valkey"], self._set, self._state["key"]),
             "storage": lambda: put_files(self._manifest, self._set, self._configuration, self._kept),
+            "key": lambda: put_key(self._manifest, self._set, self._configuration, self._kept),
             "start": self._start,
         }
         for name, step in steps.items():
-            needed = name in ("stop", "start") or ("postgres" if name == "compare" else name) in self._state["parts"]
+            needed = (
+                name in ("stop", "key", "start") or ("postgres" if name == "compare" else name) in self._state["parts"]
+            )
             # Stopped again: somebody, or a boot, may have started it meanwhile.
             if needed and (name == "stop" or name not in self._state["done"]):
                 step()
