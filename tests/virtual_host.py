@@ -162,11 +162,11 @@ class VirtualHost:
     def product(self, name):
         return Product.load(name, self.loader, self.templar, self.variables)
 
-    def plan(self, name, server=None):
+    def plan(self, name, server=None, stored=None):
         product = self.product(name)
         engine_path = product.evaluate("mash_playbook_engine_path")
         renderer = Renderer(product.identifier, product.owner(), f"{role_path(name)}/templates", engine_path)
-        return make_plan(product, renderer, server or self.server, self.key)
+        return make_plan(product, renderer, server or self.server, self.key, stored)
 
     def rendered(self, name):
         """Path to file, of a product on an empty server."""

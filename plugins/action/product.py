@@ -34,12 +34,13 @@ class ActionModule(ActionBase):
             argument_spec={
                 "name": {"type": "str", "required": True},
                 "server": {"type": "dict", "required": True},
+                "stored": {"type": "dict", "default": {}},
             }
         )
         self._lease = terms(task_vars["inventory_hostname"], arguments["server"])
         try:
             product = Product.load(arguments["name"], self._loader, self._templar, task_vars)
-            plan = self.plan(product, arguments["server"])
+            plan = self.plan(product, arguments["server"], arguments["stored"])
         except DefinitionError as error:
             raise AnsibleActionFail(f"{arguments['name']}: {error}") from error
         if self._task.check_mode:
@@ -61,12 +62,12 @@ class ActionModule(ActionBase):
         }
         return {**result, "changed": True, **done, "ansible_facts": facts}
 
-    def plan(self, product: Product, server: dict) -> Plan:
+    def plan(self, product: Product, server: dict, stored: dict) -> Plan:
         if not product.enabled:
             return Plan()
         engine_path = product.evaluate("mash_playbook_engine_path")
         renderer = Renderer(product.identifier, product.owner(), f"{role_path(product.name)}/templates", engine_path)
-        return make_plan(product, renderer, server, product.evaluate("selfhosting_digest_key"))
+        return make_plan(product, renderer, server, product.evaluate("selfhosting_digest_key"), stored)
 
     def announce(self, plan: Plan) -> None:
         host = self._task_vars["inventory_hostname"]
@@ -138,9 +139,14 @@ class ActionModule(ActionBase):
     def files(self, files: list, **arguments) -> dict:
         if not files and not any(arguments.values()):
             return {}
-        secrets = {file["path"]: file["content"] for file in files if file["secret"]}
+        secrets = {file["path"]: file["content"] for file in files if file["secret"] and not file.get("source")}
+        elsewhere = {file["path"] for file in files if file["secret"] or file.get("source")}
         files = [
-            {key: value for key, value in file.items() if key != "secret" and not (key == "content" and file["secret"])}
+            {
+                key: value
+                for key, value in file.items()
+                if key != "secret" and not (key == "content" and file["path"] in elsewhere)
+            }
             for file in files
         ]
         return self.module("server_files", files=files, secrets=secrets, **arguments)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product, role_path
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import Renderer
 
@@ -17,6 +18,7 @@ class ActionModule(ActionBase):
             argument_spec={
                 "name": {"type": "str", "required": True},
                 "paths": {"type": "list", "elements": "str", "required": True},
+                "server": {"type": "dict", "required": True},
             }
         )
         product = Product.load(arguments["name"], self._loader, self._templar, task_vars)
@@ -29,7 +31,11 @@ class ActionModule(ActionBase):
                 del file["content"]
         answer = self._execute_module(
             module_name="selfhosting.lago.server_files",
-            module_args={"files": files, "secrets": secrets},
+            module_args={
+                "files": files,
+                "secrets": secrets,
+                "lease": terms(task_vars["inventory_hostname"], arguments["server"]),
+            },
             task_vars=task_vars,
         )
         if answer.get("failed"):

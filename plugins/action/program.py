@@ -9,6 +9,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import confirmation
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.following import follow
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
 
 display = Display()
@@ -25,6 +26,7 @@ class ActionModule(ActionBase):
                 "program": {"type": "str", "required": True},
                 "server": {"type": "dict", "required": True},
                 "changes": {"type": "bool", "default": True},
+                "exclusive": {"type": "bool", "default": False},
                 "request": {"type": "dict"},
                 "request_path": {"type": "path"},
                 "confirm": {"type": "str"},
@@ -45,7 +47,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"{host}: {unit} is not installed yet. Type: just install-service {product.name} -l {host}"
             )
-        self._host, self._unit, self._task_vars = host, unit, task_vars
+        self._host, self._unit, self._task_vars, self._lease = host, unit, task_vars, None
         lines = []
         if arguments["confirmed_by"]:
             # A program that replaces something first says what; that changes nothing.
@@ -57,14 +59,19 @@ class ActionModule(ActionBase):
             confirmation.require(host, arguments["confirm"], arguments["confirmed_by"])
         if arguments["removes"]:
             confirmation.require(host, arguments["confirm"], f"This removes {arguments['removes']}.")
+        if arguments["exclusive"]:
+            self._lease = terms(host, arguments["server"])
         lines = self.follow(arguments["request"], arguments["request_path"])
-        return {**result, "changed": arguments["changes"], "lines": lines}
+        # A run that held the server gives it back in the end.
+        done = [*task_vars.get("selfhosting_done", []), {"units": {}}]
+        facts = {"ansible_facts": {"selfhosting_done": done}} if arguments["exclusive"] else {}
+        return {**result, "changed": arguments["changes"], "lines": lines, **facts}
 
     def follow(self, request: dict | None = None, request_path: str | None = None) -> list[str]:
         """To the end. Modules skip themselves in check mode; what is started there has been asked to change nothing."""
         asked = {} if request is None else {"request": request, "request_path": request_path}
         checking, self._task.check_mode = self._task.check_mode, False
         try:
-            return follow(self, self._host, self._unit, self._task_vars, **asked)
+            return follow(self, self._host, self._unit, self._task_vars, lease=self._lease, **asked)
         finally:
             self._task.check_mode = checking

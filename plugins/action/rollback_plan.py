@@ -9,6 +9,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import normal_reference
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import confirmation, upgrade
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
 
 display = Display()
@@ -46,7 +47,8 @@ class ActionModule(ActionBase):
             for unit, seen in server["units"].items()
             if seen["product"] == lago.identifier and seen["enabled"] and unit != front
         }
-        return {**result, "changed": False, "record": dict(record), "units": units}
+        lease = terms(host, server)
+        return {**result, "changed": False, "record": dict(record), "units": units, "lease": lease}
 
     def other_image(self, record: dict, server: dict, task_vars: dict) -> bool:
         """Whether the name of the image stands for another one by now."""

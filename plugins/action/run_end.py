@@ -19,12 +19,17 @@ class ActionModule(ActionBase):
             argument_spec={
                 "server": {"type": "dict", "required": True},
                 "versions": {"type": "dict", "default": {}},
+                "outcome": {"type": "str", "choices": ["done", "failed"], "default": "done"},
             }
         )
         host = task_vars["inventory_hostname"]
         answer = self._execute_module(
             module_name="selfhosting.lago.server_run_end",
-            module_args={"lease": terms(host, arguments["server"]), "versions": arguments["versions"]},
+            module_args={
+                "lease": terms(host, arguments["server"]),
+                "versions": arguments["versions"],
+                "outcome": arguments["outcome"],
+            },
             task_vars=task_vars,
         )
         if answer.get("failed"):

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import confirmation, upgrade
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.checks import problems_of
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.verdict import refusal
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.versions import lago_version
@@ -52,7 +53,8 @@ class ActionModule(ActionBase):
         if way and not arguments["print_only"] and not self._task.check_mode:
             confirmation.require(host, arguments["confirm"], f"Lago is upgraded to {wanted}.")
         noted = upgrade.began(record, present["version"], wanted, present["image_ids"], int(time.time()))
-        return {**result, "changed": False, "hops": hops, "to": wanted, "record": noted}
+        lease = terms(host, server)
+        return {**result, "changed": False, "hops": hops, "to": wanted, "record": noted, "lease": lease}
 
     def running(self, lago: Product) -> dict:
         names = ("lago_api_identifier", "lago_api_worker_identifier", "lago_api_clock_identifier")

@@ -10,6 +10,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.following import follow
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
 
 display = Display()
 # Seconds between two lines about jobs that are left.
@@ -29,9 +30,11 @@ class ActionModule(ActionBase):
                 "tasks": {"type": "list", "elements": "dict", "required": True},
                 "waiting": {"type": "list", "elements": "str", "required": True},
                 "seconds": {"type": "int", "required": True},
+                "server": {"type": "dict", "required": True},
             }
         )
         self._host, self._variables = task_vars["inventory_hostname"], task_vars
+        self._lease = terms(self._host, arguments["server"])
         container, seconds = arguments["container"], arguments["seconds"]
         began = time.monotonic()
         for number, task in enumerate(arguments["tasks"], 1):
@@ -47,7 +50,8 @@ class ActionModule(ActionBase):
         try:
             unit, name = f"{container}-task.service", f"rails {task['name']}"
             fine = [LATE] if task["endless"] else []
-            follow(self, self._host, unit, self._variables, name=name, command=command, success_statuses=fine)
+            options = {"name": name, "lease": self._lease, "command": command, "success_statuses": fine}
+            follow(self, self._host, unit, self._variables, **options)
         except AnsibleActionFail as error:
             raise AnsibleActionFail(
                 f"{error.message}\nThe release is installed and serves; what it still needs is not done. "
@@ -66,6 +70,7 @@ class ActionModule(ActionBase):
                     "units": {},
                     "leftovers": {unit: command},
                     "patience": PATIENCE,
+                    "lease": self._lease,
                 },
                 task_vars=self._variables,
             )

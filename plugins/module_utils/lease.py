@@ -175,9 +175,13 @@ class LeasedModule(AnsibleModule):
             renew(self._lease, result.get("units") if isinstance(result.get("units"), dict) else None)
         super().exit_json(**result)
 
-    def fail_json(self, msg, **result):
-        # Who corrects what is wrong and runs again need not wait until it is dead.
+    def give_back(self, message):
+        """Who corrects what is wrong and runs again need not wait until it is dead."""
         if getattr(self, "_lease", None):
             self._over.set()
-            end(self._lease, "failed", message=str(msg).splitlines()[0][:300])
+            end(self._lease, "failed", message=str(message).splitlines()[0][:300])
+            self._lease = None
+
+    def fail_json(self, msg, **result):
+        self.give_back(msg)
         super().fail_json(msg, **result)

@@ -25,6 +25,12 @@ options:
     description: What M(selfhosting.lago.server_probe) returned.
     type: dict
     required: true
+  stored:
+    description: >-
+      Files that get what they had before, and not what the host's variables say. C(directory) is where that stands on
+      the server, under the whole path of each; C(paths) are those that are there.
+    type: dict
+    default: {}
 author: The selfhosting.lago authors
 """
 

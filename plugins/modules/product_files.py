@@ -20,6 +20,10 @@ options:
     type: list
     elements: str
     required: true
+  server:
+    description: What M(selfhosting.lago.server_probe) returned.
+    type: dict
+    required: true
 author: The selfhosting.lago authors
 """
 
@@ -28,6 +32,7 @@ EXAMPLES = r"""
   selfhosting.lago.product_files:
     name: lago
     paths: [/mash/traefik/config/dynamic/mash-lago.yml]
+    server: "{{ selfhosting_server }}"
   vars:
     lago_ingest_closed: true
 """

@@ -28,6 +28,11 @@ options:
     description: Whether it changes anything.
     type: bool
     default: true
+  exclusive:
+    description: >-
+      Whether no other run may change the server meanwhile. The run then holds the server's lease until its end.
+    type: bool
+    default: false
   request:
     description: What the program is asked for; it reads that as JSON from C(request_path).
     type: dict

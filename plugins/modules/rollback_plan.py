@@ -29,6 +29,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+lease:
+  description: Who this run is, for the modules that carry it out.
+  returned: always
+  type: dict
 record:
   description: The record of that upgrade.
   returned: always

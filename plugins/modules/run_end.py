@@ -19,6 +19,11 @@ options:
     description: Which versions the server has now, by service.
     type: dict
     default: {}
+  outcome:
+    description: How the run ended.
+    type: str
+    choices: [done, failed]
+    default: done
 author: The selfhosting.lago authors
 """
 

@@ -38,6 +38,7 @@ options:
     suboptions:
       path: {description: Absolute path., type: path, required: true}
       content: {description: The whole content; of a file that holds secrets it stands in C(secrets)., type: str}
+      source: {description: "A file on the server that has the content; it may hold secrets.", type: path}
       owner: {description: Name or number of the owner., type: str, default: root}
       group: {description: Name or number of the group., type: str, default: root}
       mode: {description: Mode in octal., type: str, default: "0640"}
@@ -217,6 +218,7 @@ def main():
                     **owned,
                     "mode": {"type": "str", "default": "0640"},
                     "content": {"type": "str"},
+                    "source": {"type": "path"},
                 },
             },
             "secrets": {"type": "dict", "default": {}, "no_log": True},
@@ -239,9 +241,12 @@ def main():
                 result["directories"].append(entry["path"])
         secrets = module.params["secrets"]
         for entry in module.params["files"]:
-            entry["secret"] = entry["path"] in secrets
+            entry["secret"] = bool(entry["path"] in secrets or entry["source"])
             if entry["secret"]:
-                entry["content"] = secrets[entry["path"]]
+                source = entry["source"]
+                entry["content"] = current_content(source) if source else secrets[entry["path"]]
+            if entry["content"] is None:
+                raise FileNotFoundError(f"{entry['source'] or entry['path']}: there is no content for it")
             before = None if entry["secret"] else current_content(entry["path"])
             if write_file(entry, change):
                 result["files"].append(entry["path"])

@@ -37,6 +37,7 @@ options:
     description: Seconds to wait for the end before returning.
     type: int
     default: 5
+extends_documentation_fragment: [selfhosting.lago.lease]
 author: The selfhosting.lago authors
 """
 
@@ -71,8 +72,8 @@ import json
 import os
 import time
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import EngineError, run
+from ansible_collections.selfhosting.lago.plugins.module_utils.lease import LeasedModule
 
 # Of systemd, from its manual: what has a job or is in one of these states is not at its end.
 BUSY = ("activating", "active", "reloading", "deactivating")
@@ -155,7 +156,7 @@ def ask(unit, path, request):
 
 
 def main():
-    module = AnsibleModule(
+    module = LeasedModule(
         argument_spec={
             "unit": {"type": "str", "required": True},
             "cursor": {"type": "str"},
@@ -183,6 +184,8 @@ def main():
         if not running:
             # What it said last may be on its way to the journal.
             run(["journalctl", "--sync"], check=False)
+            if result != "success":
+                module.give_back(f"{unit} failed ({result})")
         lines, cursor = said(unit, cursor)
     except EngineError as error:
         module.fail_json(msg=str(error))

@@ -15,6 +15,11 @@ options:
     description: Which versions the server has now, by service.
     type: dict
     default: {}
+  outcome:
+    description: How the run ended. After one that failed all images stay.
+    type: str
+    choices: [done, failed]
+    default: done
   keep:
     description: How many versions of an image are kept.
     type: int
@@ -104,15 +109,17 @@ def main():
         argument_spec={
             "lease": lease.OPTIONS,
             "versions": {"type": "dict", "default": {}},
+            "outcome": {"type": "str", "choices": ["done", "failed"], "default": "done"},
             "keep": {"type": "int", "default": 2},
         }
     )
+    outcome = module.params["outcome"]
     try:
-        removed = remove_images(module.params["keep"]) if docker_is_running() else []
+        removed = remove_images(module.params["keep"]) if outcome == "done" and docker_is_running() else []
     except EngineError as error:
         module.fail_json(msg=str(error))
     versions = {name: version for name, version in module.params["versions"].items() if version}
-    logged = lease.end(module.params["lease"], "done", versions=versions, images_removed=removed)
+    logged = lease.end(module.params["lease"], outcome, versions=versions, images_removed=removed)
     module.exit_json(changed=True, images=removed, logged=logged)
 
 

@@ -45,6 +45,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+lease:
+  description: Who this run is, for the modules that carry it out.
+  returned: always
+  type: dict
 hops:
   description: Each release on the way, with C(version), C(why), C(tasks), C(by_hand) and C(begun).
   returned: always

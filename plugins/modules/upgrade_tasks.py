@@ -30,6 +30,10 @@ options:
     description: How long one task, and the wait for all jobs, may take.
     type: int
     required: true
+  server:
+    description: What M(selfhosting.lago.server_probe) returned.
+    type: dict
+    required: true
 author: The selfhosting.lago authors
 """
 
@@ -40,6 +44,7 @@ EXAMPLES = r"""
     tasks: [{name: "upgrade:perform_required_jobs", environment: {}, endless: false}]
     waiting: "{{ lago_worker_waiting_command + lago_upgrade_queues }}"
     seconds: 3600
+    server: "{{ selfhosting_server }}"
 """
 
 RETURN = r"""

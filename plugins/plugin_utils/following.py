@@ -16,13 +16,26 @@ display = Display()
 NOISE = re.compile(r"[0-9a-f]{64}$|Error response from daemon: No such container|container ended with ")
 
 
-def follow(action: t.Any, host: str, unit: str, task_vars: t.Mapping, *, name: str = "", **first: t.Any) -> list[str]:
-    """What it said; progress is for people at a terminal only. `first` is what the module is told when it starts it."""
+def follow(
+    action: t.Any,
+    host: str,
+    unit: str,
+    task_vars: t.Mapping,
+    *,
+    name: str = "",
+    lease: t.Mapping | None = None,
+    **first: t.Any,
+) -> list[str]:
+    """What it said; progress is for people at a terminal only. `first` is what the module is told when it starts it.
+    With `lease` no other run changes the server meanwhile.
+    """
     watched = sys.stdout.isatty()
     spoken: list[str] = []
     answer: dict = {"running": True, "cursor": None}
     while answer["running"]:
         asked = {"unit": unit, **({"cursor": answer["cursor"]} if answer["cursor"] else first)}
+        if lease:
+            asked["lease"] = dict(lease)
         answer = action._execute_module(
             module_name="selfhosting.lago.server_program", module_args=asked, task_vars=task_vars
         )

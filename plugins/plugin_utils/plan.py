@@ -144,8 +144,8 @@ def step_reason(record: dict, seen: dict | None, images: t.Mapping, database: st
     return ""
 
 
-def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -> Plan:
-    """The plan of one enabled product for one server."""
+def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str, stored: t.Mapping | None = None) -> Plan:
+    """The plan of one enabled product for one server; `stored` as the module `product` has it."""
     services, programs, plan = product.services(), product.programs(), Plan()
     units_seen = server["units"]
 
@@ -164,13 +164,15 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str) -
     record = _record(product, services, renderer)
     files[record["path"]] = record
     staged.add(record["path"])
+    before = _as_before(files, stored or {})
     changed = {
         path: file
         for path, file in files.items()
-        if differs(file, server["files"].get(path), keyed_digest(key, file["content"].encode()))
+        if path not in before and differs(file, server["files"].get(path), keyed_digest(key, file["content"].encode()))
     }
-    plan.stage_files = [file for path, file in changed.items() if path in staged]
-    plan.swap_files = [file for path, file in changed.items() if path not in staged]
+    written = [*changed.values(), *before.values()]
+    plan.stage_files = [file for file in written if file["path"] in staged]
+    plan.swap_files = [file for file in written if file["path"] not in staged]
 
     plan.absent = {file["path"]: file["reason"] for file in product.absent() if file["path"] in server["files"]}
 
@@ -241,6 +243,15 @@ def _files(
     for command in commands:
         files.update({file["path"]: file for file in renderer.program_files(command)})
     return files, staged
+
+
+def _as_before(files: t.Mapping[str, dict], stored: t.Mapping) -> dict[str, dict]:
+    """Those that get what they had before. It stays on the server, which alone can say whether that differs."""
+    return {
+        path: {**files[path], "source": f"{stored['directory']}{path}"}
+        for path in stored.get("paths", [])
+        if path in files
+    }
 
 
 def _record(product: t.Any, services: list[dict], renderer: Renderer) -> dict:

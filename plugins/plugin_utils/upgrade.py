@@ -194,7 +194,8 @@ def announced(record: t.Mapping, present: str) -> list[str]:
         "The database of now is kept under another name.",
         "Jobs and their locks in Valkey are those of the backup: what waits now belongs to the newer database.",
         "Events that came since are kept before and sent again afterwards, with the same transaction ids.",
-        f"Images, units and environment are those of {record['from']} with your vars.yml as it is now.",
+        f"Images are those of {record['from']}. Environment and units of Lago come from that backup as well: what your "
+        "vars.yml says otherwise by now counts again from the next just install-all on.",
         "Lago is stopped meanwhile: clients are answered 503 with Retry-After.",
     ]
 

@@ -359,7 +359,7 @@ def tasks(monkeypatch):
         host, calls, shown = VirtualHost(), [], []
         results, left = iter(results), iter(left)
         monkeypatch.setattr(upgrade_tasks.display, "display", shown.append)
-        arguments = {"container": "worker", "tasks": [task], "waiting": ["ask"], "seconds": seconds}
+        arguments = {"container": "worker", "tasks": [task], "waiting": ["ask"], "seconds": seconds, "server": {}}
         action = host.action(upgrade_tasks, arguments)
 
         def execute(module_name, module_args, task_vars):
@@ -384,6 +384,7 @@ def test_the_next_release_waits_for_the_jobs_of_this_one(tasks):
     assert (program["unit"], program["command"][:3]) == ("worker-task.service", ["/usr/bin/docker", "exec", "worker"])
     assert program["success_statuses"] == []
     assert unit["leftovers"] == {"worker.service": ["ask"]}
+    assert program["lease"] == unit["lease"], "nobody else changes the server meanwhile"
     assert "waiting for jobs: 3 in low_priority" in shown
 
 

@@ -13,7 +13,18 @@ from virtual_host import REPOSITORY, SERVER
 
 HOST = "lago.example.com"
 HERE = Path(__file__).parent / "upgrade_flow"
-ACTIONS = ("server_probe", "product", "product_files", "program", "upgrade_tasks", "server_files", "server_units")
+ACTIONS = (
+    *(
+        "server_probe",
+        "product",
+        "product_files",
+        "program",
+        "upgrade_tasks",
+        "server_files",
+        "server_units",
+        "run_end",
+    ),
+)
 TASK = "upgrade:perform_required_jobs"
 BACKUP = ["mash-backup", "mash-backup-verify"]
 UNIT = {"product": "mash-lago", "enabled": True, "active": True, "stale": [], "state": "active/running", "image": "x"}
@@ -43,7 +54,7 @@ def run(copy, tmp_path):
     server = {**SERVER, "units": {"mash-lago-api.service": UNIT}}
     state.write_text(json.dumps({"version": "v1.51.0", "records": {}, "log": [], "server": server}))
     (tmp_path / "rollback").mkdir()
-    (tmp_path / "rollback" / "since.json").write_text('{"rows": 12, "events": 5}')
+    (tmp_path / "rollback" / "since.json").write_text('{"rows": 12, "events": 5, "files": ["/mash/lago/api/env"]}')
     inventory = tmp_path / "hosts.json"
     variables = {
         "ansible_connection": "local",
@@ -99,13 +110,13 @@ def test_over_a_stop_and_back(run):
     status, log, output, record = run("rollback")
     assert status != 0
     assert "confirm_rows=12" in output
-    assert log == ["stop", "mash-backup-since", "converge"]
+    assert log == ["stop", "mash-backup-since", "converge", "run failed"]
     assert record["state"] == "done"
 
     status, log, output, record = run("rollback", confirm_rows="12")
     assert status == 0, output
-    back = ["backup v1.51.0", "mash-backup-restore", "lago v1.51.0", "mash-backup-resend"]
-    assert log == ["stop", "mash-backup-since", *back]
+    back = ["backup v1.51.0", "mash-backup-restore", "lago v1.51.0 as before: /mash/lago/api/env"]
+    assert log == ["stop", "mash-backup-since", *back, "mash-backup-resend"]
     assert record["state"] == "rolled back"
 
 
@@ -114,7 +125,7 @@ def test_a_failed_migration_opens_the_api_again_and_the_next_run_makes_no_other_
     assert status != 0
     assert "v1.51.0 goes on serving" in output
     assert "DROP INDEX CONCURRENTLY public.half" in output
-    assert log == ["closed", *BACKUP, "lago v1.52.1 closed", "opened"]
+    assert log == ["closed", *BACKUP, "lago v1.52.1 closed", "opened", "run failed"]
     assert not record["closed"]
 
     status, log, output, record = run("upgrade", upgrade_to="v1.52.1", upgrade_close_ingest=True)
@@ -126,7 +137,7 @@ def test_containers_that_never_get_ready_leave_the_api_closed_and_a_way_back_tha
     status, log, output, record = run("upgrade", "v1.52.1 converge", upgrade_to="v1.52.1", upgrade_close_ingest=True)
     assert status != 0
     assert "just rollback" in output
-    assert log == ["closed", *BACKUP, "lago v1.52.1 closed"]
+    assert log == ["closed", *BACKUP, "lago v1.52.1 closed", "run failed"]
     assert record["closed"]
     status, log, output, record = run("rollback")
     assert status == 0, output

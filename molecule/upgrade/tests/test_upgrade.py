@@ -10,14 +10,18 @@ import json
 import re
 
 import pytest
-from verify import inside, plays
+from verify import backups, inside, plays
 from verify.load import load
 from verify.waiting import eventually
 
 RECORD = "/mash/selfhosting-lago/records/mash-lago-upgrade.json"
-SECRET = "sk_secret_of_test"
+ROWS = 100_000
 # The stand-in is ahead of what the collection has read.
 NEWEST = {"lago_version_highest": "v1.53.0"}
+# Tables that change while nobody looks, or that a release changes on purpose.
+CHANGING = {*backups.MOVING, "public.events", "public.organizations", "public.schema_migrations"}
+# A job that waits in Valkey, and the lock of one that runs once at a time.
+LOCK = "activejob_uniqueness:of-the-newer"
 # Only the web server reads it, so that the migration succeeds and the API never gets ready.
 UNREADY = {"lago_api_environment_variables_additional_variables": "RAILS_MIN_THREADS=none"}
 
@@ -41,6 +45,12 @@ def record(host) -> dict:
     return json.loads(host.file(RECORD).content_string)
 
 
+def lease(host) -> dict:
+    """Of the run that had the server last, and whether it still has."""
+    found = json.loads(host.file("/var/lib/selfhosting-lago/lease.json").content_string)
+    return {**found, "alive": not found["ended"]}
+
+
 @contextlib.contextmanager
 def sending(host, site):
     """Events all the time: what was accepted is there afterwards, and who was not was told to try again.
@@ -54,14 +64,45 @@ def sending(host, site):
     assert {answer for answer in found.failed if isinstance(answer, int)} <= {503}, found.failed
 
 
+def many(host) -> str:
+    """A checksum of all events that were there before anything began."""
+    rows = "SELECT md5(string_agg(md5(e::text), '' ORDER BY id)) FROM events e WHERE transaction_id LIKE 'many-%'"
+    return inside.sql(host, rows)
+
+
+def assert_nothing_is_missing(host, before) -> None:
+    """Rows of each table that no release changes, all indexes, the events of before, files and credentials."""
+    rows = backups.content(host)
+    different = {name for name, found in before["rows"].items() if rows.get(name) != found}
+    assert different <= CHANGING
+    assert many(host) == before["many"]
+    assert backups.files(host) == before["files"]
+    assert backups.SECRET in host.check_output("docker exec mash-lago-api rails standin:secrets")
+    assert backups.valkey(host).ask("lrange", backups.QUEUE, "0", "-1") == backups.JOB
+
+
 @pytest.fixture(scope="module")
 def stored():
     """What one test leaves for another."""
     return {}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def before(host):
+    """What is there before anything begins."""
+    inside.make_events(host, ROWS)
+    host.check_output("docker exec mash-lago-api rails 'standin:store_secret[stripe,%s]'", backups.SECRET)
+    host.check_output("install -D -o mash -g mash /etc/hostname /mash/lago/data/aa/bb/invoice.pdf")
+    backups.valkey(host).ask("rpush", backups.QUEUE, backups.JOB)
+    return {
+        "rows": backups.content(host),
+        "many": many(host),
+        "files": backups.files(host),
+        "environment": host.check_output("sha256sum /mash/lago/api/env"),
+    }
+
+
 def test_the_plan_changes_nothing(host, site, server):
-    host.check_output("docker exec mash-lago-api rails 'standin:store_secret[stripe,%s]'", SECRET)
     assert eventually(lambda: site.post_event().status == 200)
     before = inside.invocations(host)
     done = attempt(server, "upgrade_plan", upgrade_to="v1.53.0")
@@ -80,13 +121,14 @@ def test_a_jump_over_the_stop_is_refused(host, server):
     assert release(host) == "v1.51.0"
 
 
-def test_over_the_stop_to_a_release_whose_migration_fails(host, site, server):
+def test_over_the_stop_to_a_release_whose_migration_fails(host, site, server, before):
     """The stop is made, its task is run; then the older release goes on serving."""
     with sending(host, site):
         done = attempt(server, "upgrade", upgrade_to="v1.53.0-broken")
     assert done.returncode != 0
     text = words(done)
-    assert "is good: restored on trial and compared" in text
+    assert text.count("is good: restored on trial and compared") == 2, "a backup for each release on the way"
+    assert " so far" not in text, "nobody is at a terminal"
     assert "rails upgrade:perform_required_jobs" in text
     assert "v1.52.1 goes on serving, on the database as it is now" in text
     assert release(host) == "v1.52.1"
@@ -95,6 +137,8 @@ def test_over_the_stop_to_a_release_whose_migration_fails(host, site, server):
     # Nothing was put back: what the migration did before it failed is there.
     assert inside.sql(host, "SELECT count(*) FROM organizations WHERE half_done") == "1"
     assert (record(host)["state"], record(host)["from"], record(host)["done"]) == ("running", "v1.51.0", ["v1.52.1"])
+    assert_nothing_is_missing(host, before)
+    assert not lease(host)["alive"], "others may change the server"
 
 
 def test_an_invalid_index_is_named_with_what_removes_it(host, server):
@@ -110,6 +154,7 @@ def test_an_invalid_index_is_named_with_what_removes_it(host, server):
     command = re.search(r"docker exec mash-postgres psql [^']*'DROP INDEX CONCURRENTLY public\.half_made'", words(done))
     assert command, done.stdout + done.stderr
     host.check_output(command[0])
+    inside.sql(host, "DELETE FROM roles WHERE name = 'twin'; ALTER TABLE roles DROP COLUMN twin")
     assert inside.sql(host, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == "0"
 
 
@@ -124,7 +169,7 @@ def test_a_release_whose_containers_never_get_ready(host, site, server):
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_it_goes_on_where_it_was(host, site, server):
+def test_it_goes_on_where_it_was(host, site, server, before):
     """What was wrong is corrected."""
     done = attempt(server, "upgrade", upgrade_to="v1.53.0")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -133,39 +178,59 @@ def test_it_goes_on_where_it_was(host, site, server):
     assert record(host)["state"] == "done"
     assert inside.all_active(host)
     assert eventually(lambda: site.post_event().status == 200)
-    assert SECRET in host.check_output("docker exec mash-lago-api rails standin:secrets")
+    assert_nothing_is_missing(host, before)
+    assert not lease(host)["alive"]
 
 
 def test_no_way_back_unless_the_number_of_rows_is_confirmed(host, site, server, stored):
     with load(site) as found:
         eventually(lambda: len(found.accepted) > 20)
     stored["since"] = found.accepted
-    stored["events"] = inside.sql(host, "SELECT count(*) FROM events")
+    events = inside.sql(host, "SELECT count(*) FROM events")
+    inside.sql(
+        host,
+        "INSERT INTO inbound_webhooks (source, organization_id, status, created_at, updated_at) "
+        "VALUES ('stripe', '1', 'pending', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')",
+    )
+    # Of the newer release.
+    backups.valkey(host).ask("rpush", backups.QUEUE, "a newer job")
+    backups.valkey(host).ask("set", LOCK, "1")
     done = attempt(server, "rollback")
     assert done.returncode != 0
-    stored["confirm"] = re.search(r"confirm_rows=(\d+)", words(done))[1]
+    text = words(done)
+    assert "1 in inbound_webhooks: webhooks received from payment providers" in text
+    stored["confirm"] = re.search(r"confirm_rows=(\d+)", text)[1]
     assert int(stored["confirm"]) > len(found.accepted)
     assert release(host) == "v1.53.0"
     assert inside.all_active(host)
-    assert inside.sql(host, "SELECT count(*) FROM events") == stored["events"]
+    assert inside.sql(host, "SELECT count(*) FROM events") == events
+    assert not lease(host)["alive"]
 
 
-def test_the_way_back(host, site, server, stored):
-    # Its clock goes on writing meanwhile.
-    done = attempt(server, "rollback", confirm_rows=str(int(stored["confirm"]) + 10000))
+def test_the_way_back(host, site, server, before, stored):
+    """Events come in until it begins, and vars.yml says what no release can live with."""
+    with sending(host, site):
+        # Their rows come on top of the number that was shown.
+        done = attempt(server, "rollback", confirm_rows=str(int(stored["confirm"]) + 10000), **UNREADY)
     assert done.returncode == 0, done.stdout + done.stderr
     text = words(done)
-    assert "Events sent again" in text
-    assert " 0 refused" in text
+    assert "What others know of and no way back undoes" in text
+    assert re.search(r"Events sent again: [1-9]\d* taken, \d+ were in the backup already, 0 refused", text)
     assert release(host) == "v1.51.0"
     assert inside.all_active(host)
     # The schema is that of the release, and no event is missing or there twice.
     assert inside.sql(host, "SELECT max(version) FROM schema_migrations") == "20260422085615"
+    rows = backups.content(host)
+    assert {name for name in before["rows"] | rows if rows.get(name) != before["rows"].get(name)} <= {
+        *backups.MOVING,
+        "public.events",
+    }
     assert inside.event_rows(host, stored["since"]) == len(stored["since"])
-    assert inside.sql(host, "SELECT count(*) FROM events") == stored["events"]
+    assert_nothing_is_missing(host, before)
+    assert host.check_output("sha256sum /mash/lago/api/env") == before["environment"]
+    assert backups.valkey(host).ask("exists", LOCK) == "0"
     assert record(host)["state"] == "rolled back"
-    assert SECRET in host.check_output("docker exec mash-lago-api rails standin:secrets")
-    assert eventually(lambda: site.post_event().status == 200)
+    assert not lease(host)["alive"]
 
 
 def test_no_second_way_back(server):

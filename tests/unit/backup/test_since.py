@@ -137,3 +137,17 @@ def test_what_is_said():
     assert any("2 in payments" in line for line in lines)
     assert lines[-1] == "Also not there any more: 1 in customers"
     assert len(since.described({"events": 5})) == 1
+
+
+def test_what_made_lagos_containers_and_nothing_else():
+    stored = [
+        "manifest.json", "server/mash/lago/api/env", "server/mash/lago/front/labels", "server/mash/postgres/env",
+        "server/etc/systemd/system/mash-lago-api.service", "server/etc/systemd/system/mash-valkey.service",
+        "storage/invoice.pdf", "server/mash/lago-other/api/env",
+    ]  # fmt: skip
+    lago = {"environment": "/mash/lago/api/env", "identifier": "mash-lago"}
+    assert since.files_of_lago(stored, lago) == [
+        "/etc/systemd/system/mash-lago-api.service",
+        "/mash/lago/api/env",
+        "/mash/lago/front/labels",
+    ]

@@ -125,6 +125,17 @@ def test_a_new_version_stages_the_migration_and_swaps_the_rest():
     assert plan.units.keys() == PROCESSES | {"mash-lago-front.service"}
 
 
+def test_what_is_put_back_is_as_it_was_and_not_as_the_variables_say():
+    stored = {"directory": "/kept", "paths": ["/mash/lago/api/env", "/mash/lago/migrate/env", "/mash/lago/gone"]}
+    plan = VirtualHost(change=NEW_VERSION).plan("lago", installed(), stored)
+    assert {file["path"]: file.get("source") for file in plan.stage_files} == {
+        "/etc/systemd/system/mash-lago-migrate.service": None,
+        "/mash/lago/migrate/env": "/kept/mash/lago/migrate/env",
+    }
+    sources = {file["path"]: file["source"] for file in plan.swap_files if file.get("source")}
+    assert sources == {"/mash/lago/api/env": "/kept/mash/lago/api/env"}
+
+
 @pytest.mark.parametrize("product", PRODUCTS)
 @pytest.mark.parametrize("change", [{}, NEW_VERSION, {"mash_playbook_generic_secret_key": "another"}])
 def test_what_is_staged_is_read_by_nothing_that_runs(product, change):

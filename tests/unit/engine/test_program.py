@@ -9,6 +9,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.selfhosting.lago.plugins.action import program
 from ansible_collections.selfhosting.lago.plugins.modules import server_program
 from ansible_collections.selfhosting.lago.plugins.plugin_utils import following
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import RUN
 from virtual_host import VirtualHost
 
 HOST = "lago.example.com"
@@ -58,6 +59,14 @@ def test_progress_is_for_a_terminal(follow):
     assert shown == [f"{HOST}: Backup is restored"]
     shown.clear()
     assert follow(terminal=True)[2] == [f"{HOST}: {line['text']}" for line in LINES]
+
+
+def test_the_server_is_held_until_the_end_where_that_is_asked_for(follow):
+    _answer, calls, _shown = follow()
+    assert not any(call.get("lease") for call in calls)
+    answer, calls, _shown = follow(exclusive=True)
+    assert {call["lease"]["id"] for call in calls} == {RUN}
+    assert answer["ansible_facts"]["selfhosting_done"], "so that the run gives it back"
 
 
 def test_what_it_said_is_the_failure(follow):

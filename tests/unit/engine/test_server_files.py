@@ -147,3 +147,17 @@ def test_unique_local_subnet():
         assert network.prefixlen == 64
         assert network.subnet_of(ipaddress.ip_network("fd00::/8"))
     assert server_files.unique_local_subnet("mash") == server_files.unique_local_subnet("mash")
+
+
+def test_a_file_gets_what_is_elsewhere_on_the_server(entry, tmp_path, run_module):
+    before = tmp_path / "before"
+    before.write_text("KEY=secret\n")
+    file = {key: value for key, value in entry(source=str(before)).items() if key != "content"}
+    answer = run_module(server_files, files=[file])
+    assert (tmp_path / "file").read_text() == "KEY=secret\n"
+    assert "KEY" not in str(answer), "it may hold secrets"
+    assert run_module(server_files, files=[file])["changed"] is False
+    before.unlink()
+    answer = run_module(server_files, files=[file])
+    assert answer["failed"]
+    assert "before: there is no content" in answer["msg"]

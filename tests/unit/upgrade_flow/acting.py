@@ -24,11 +24,12 @@ def change(note, **values):
         json.dump(now, file)
 
 
-def product(name, version, closed):
+def product(name, version, closed, before):
     fails = os.environ.get("FAIL", "").split()
     failing = name == "lago" and fails and fails[0] == version
     there = {"version": version} if name == "lago" and (not failing or fails[1] == "converge") else {}
-    change(f"{name} {version}{' closed' if closed else ''}", **there)
+    note = f"{name} {version}{' closed' if closed else ''}"
+    change(f"{note} as before: {', '.join(before)}" if before else note, **there)
     return {"failed": True, "msg": "it broke", "phase": fails[1]} if failing else {}
 
 
@@ -52,7 +53,8 @@ def asked(plugin, arguments, variable):
     if plugin == "server_probe":
         return {"server": {**state()["server"], "records": state()["records"], "lago": lago()}}
     if plugin == "product":
-        return product(arguments["name"], str(variable("lago_version")), variable("lago_ingest_closed"))
+        before = (arguments.get("stored") or {}).get("paths")
+        return product(arguments["name"], str(variable("lago_version")), variable("lago_ingest_closed"), before)
     if plugin == "product_files":
         change("closed" if variable("lago_ingest_closed") else "opened")
         return {}
@@ -66,6 +68,9 @@ def asked(plugin, arguments, variable):
     if plugin == "server_units":
         change(arguments["operation"])
         return {"units": {}}
+    if plugin == "run_end":
+        change(f"run {arguments.get('outcome', 'done')}")
+        return {}
     if plugin == "lago_running":
         nothing = {"landmarks": [], "invalid_indexes": ["public.half"]}
         return {

@@ -102,6 +102,10 @@ class Repository:
         progress = Progress("Fetching", self.size(snapshot))
         self._long(progress, "wchar", "restore", snapshot["id"], f"--target={directory}")
 
+    def fetch_part(self, snapshot, path, directory):
+        """Of what is in it only that, and what is below it."""
+        self.restic("restore", "--no-lock", snapshot["id"], f"--include=/{path}", f"--target={directory}")
+
     def size(self, snapshot):
         """Of its files, in bytes."""
         done = self.restic("stats", "--json", "--no-lock", "--mode=restore-size", snapshot["id"])

@@ -12,9 +12,9 @@ import json
 import os
 import time
 
-from backup import server_of
+from backup import clear, server_of
 from shell import Failure, Progress, run, say
-from since import DIRECTORY, EVENTS
+from since import DIRECTORY, EVENTS, SERVER
 
 # Lago takes no more at once.
 BATCH = 100
@@ -87,7 +87,10 @@ def send(api, events, key, refused):
 
 
 def resend(configuration, request):
-    path = os.path.join(configuration["data_path"], DIRECTORY, EVENTS)
+    directory = os.path.join(configuration["data_path"], DIRECTORY)
+    path = os.path.join(directory, EVENTS)
+    # Put in place by now, and it holds keys.
+    clear(os.path.join(directory, SERVER))
     lines = server_of(configuration).ask(KEYS, configuration["lago"]["database"])
     keys = dict(line.split("|", 1) for line in lines)
     api, refused, sent, there = Api(request["api"], request["port"]), [], 0, 0

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What Lago has stored since a backup: counted, and its events kept in a file, to be sent again.
 
+And how Lago was set up when that backup was made: its environment, labels and units, laid beside.
+
 Reads rollback.json in the data directory: `backup` is the name of the backup.
 """
 
@@ -10,12 +12,14 @@ from __future__ import annotations
 import json
 import os
 
-from backup import server_of
+from backup import UNIT_DIRECTORY, clear, server_of
 from report import write
 from shell import Progress, say, stream
 
 DIRECTORY = "rollback"
 EVENTS, RESULT = "events.jsonl", "since.json"
+# Below DIRECTORY and in a backup: files of the server under their whole paths.
+SERVER = "server"
 # A transaction that was open when the dump was made has rows that are older than it, and are not in it. What is in it
 # is told so by the API when it is sent again.
 MARGIN_SECONDS = 600
@@ -38,7 +42,8 @@ TOLD = {
 
 def since(configuration, repository, request):
     snapshot = repository.find(request["backup"])
-    created = repository.manifest_of(snapshot)["created"]
+    content = repository.manifest_of(snapshot)
+    created = content["created"]
     server, database = server_of(configuration), configuration["lago"]["database"]
     directory = os.path.join(configuration["data_path"], DIRECTORY)
     os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -46,10 +51,25 @@ def since(configuration, repository, request):
     for table in server.ask(TABLES, database):
         counts[table] = int(server.ask(f'SELECT count(*) FROM public."{table}" WHERE {newer(created)}', database)[0])
     export(server, database, created - MARGIN_SECONDS, os.path.join(directory, EVENTS))
-    result = {"backup": snapshot["id"], "rows": sum(counts.values()), "events": counts.get("events", 0)}
-    write(os.path.join(directory, RESULT), json.dumps({**result, "tables": counts}, indent=1), 0o600)
+    clear(os.path.join(directory, SERVER))
+    repository.fetch_part(snapshot, SERVER, directory)
+    result = {
+        "backup": snapshot["id"],
+        "rows": sum(counts.values()),
+        "events": counts.get("events", 0),
+        "tables": counts,
+        "files": files_of_lago(content["files"], configuration["lago"]),
+    }
+    write(os.path.join(directory, RESULT), json.dumps(result, indent=1), 0o600)
     for line in described(counts):
         say(line)
+
+
+def files_of_lago(stored, lago):
+    """Paths on the server of what made its containers: not its data, and nothing of other services."""
+    paths = [name[len(SERVER) :] for name in stored if name.startswith(f"{SERVER}/")]
+    ours = (f"{os.path.dirname(os.path.dirname(lago['environment']))}/", f"{UNIT_DIRECTORY}/{lago['identifier']}-")
+    return sorted(path for path in paths if path.startswith(ours))
 
 
 def newer(when):
