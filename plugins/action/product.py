@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from ansible.errors import AnsibleActionFail
@@ -13,12 +14,15 @@ from ansible_collections.selfhosting.lago.plugins.plugin_utils.definition import
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import NEVER_RAN, Plan, make_plan
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product, role_path
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.progress import far, remaining
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import Renderer
 
 display = Display()
 MODULES = "selfhosting.lago"
 # Seconds between two lines of progress while images are pulled.
 PULL_PATIENCE = 10
+# While a step runs that may take long, such as a migration.
+STEP_PATIENCE = 10
 # And while a worker finishes what waits for it.
 WORK_PATIENCE = 10
 
@@ -152,9 +156,9 @@ class ActionModule(ActionBase):
         return self.module("server_files", files=files, secrets=secrets, **arguments)
 
     def images(self, images: list) -> list[str]:
-        """Pull and build, with a line of progress every few seconds."""
+        """Pull and build, with a line of progress every few seconds where somebody watches."""
         host = self._task_vars["inventory_hostname"]
-        missing = images
+        missing, began = images, time.monotonic()
         while missing:
             pending = self.module("server_images", images=missing, patience=PULL_PATIENCE)["pending"]
             # What is not pending is there, also what arrived between two calls.
@@ -164,7 +168,9 @@ class ActionModule(ActionBase):
             missing = [image for image in missing if image["reference"] in pending]
             for reference, line in pending.items():
                 there = f"{len(images) - len(missing)} of {len(images)} done"
-                display.display(f"{host}: getting {reference} ({there}) {line}".rstrip())
+                if sys.stdout.isatty():
+                    so_far = remaining(time.monotonic() - began, len(images) - len(missing), len(images))
+                    display.display(f"{host}: getting {reference} ({there}, {so_far}) {line}".rstrip())
         return sorted(image["reference"] for image in images)
 
     def wait_for_leftovers(self, plan: Plan) -> None:
@@ -194,4 +200,14 @@ class ActionModule(ActionBase):
         return {"unit": step.unit, "record": {**step.record, "image": step.image}, "borrow": step.borrow}
 
     def step(self, step) -> dict:
-        return self.units("step", {step.unit: step.image}, steps=[self.step_arguments(step)])
+        """To its end, with a line of progress every few seconds where somebody watches."""
+        host, began, begun = self._task_vars["inventory_hostname"], time.monotonic(), {}
+        asked = {"operation": "step", "units": {step.unit: step.image}, "steps": [self.step_arguments(step)]}
+        while True:
+            answer = self.module("server_units", **asked, patience=STEP_PATIENCE, begun=begun)
+            begun = answer.get("begun")
+            if not begun:
+                return answer["units"]
+            if sys.stdout.isatty():
+                so_far = far(step.progress, answer["said"], time.monotonic() - began)
+                display.display(f"{host}: {step.unit}: {so_far}")

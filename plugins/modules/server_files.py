@@ -240,7 +240,9 @@ def main():
             if make_directory(entry, change):
                 result["directories"].append(entry["path"])
         secrets = module.params["secrets"]
-        for entry in module.params["files"]:
+        for wanted in module.params["files"]:
+            # A result holds the parameters as they are by then.
+            entry = dict(wanted)
             entry["secret"] = bool(entry["path"] in secrets or entry["source"])
             if entry["secret"]:
                 source = entry["source"]

@@ -36,9 +36,15 @@ options:
     type: dict
     default: {}
   patience:
-    description: With C(waiting), seconds after which to answer at the latest.
+    description:
+      - With C(waiting) and C(step), seconds after which to answer at the latest. A step that borrows nothing goes on
+        then, and the next call waits for it again.
     type: int
     default: 10
+  begun:
+    description: With C(step), what the call before returned under this name.
+    type: dict
+    default: {}
   steps:
     description:
       - One-shot units. With C(step) the one that is run; with C(converge) those that run once what has a C(stop_rank)
@@ -72,6 +78,15 @@ units:
   returned: always
   type: dict
   sample: {"mash-lago-api.service": {"action": "restart", "reasons": ["/mash/lago/api/env changed"]}}
+begun:
+  description: Of a step that still runs, what the next call has to know.
+  returned: with O(operation=step)
+  type: dict
+said:
+  description: What such a step has said so far, the last lines of it.
+  returned: with O(operation=step)
+  type: list
+  elements: str
 waiting:
   description: With O(operation=waiting), what is still waiting for which unit.
   returned: with O(operation=waiting)
@@ -83,6 +98,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import tempfile
 import time
 
@@ -103,6 +119,8 @@ from ansible_collections.selfhosting.lago.plugins.module_utils.lease import Leas
 HOUR = 3600
 # Seconds after which a clock has seen that another minute has begun, and done what it does then.
 TICK = 5
+# Enough to count what a step has done: a migration says some lines about each of hundreds.
+LINES_OF_STEP = 5000
 # Sidekiq gives its jobs 25 s and then puts them back.
 DRAIN_SECONDS = 35
 
@@ -329,14 +347,33 @@ def rewrite(path, text):
     os.replace(temporary, path)
 
 
-def run_step(module, step):
+def succeeds(name, patience, begun):
+    """Whether it ended well; None while it still runs. To start what runs is to wait for it."""
+    if begun:
+        shown = show_units([name])[name]
+        if shown["ActiveState"] not in ("activating", "active", "deactivating"):
+            return shown["Result"] == "success"
+    try:
+        return run(["systemctl", "start", "--", name], check=False, timeout=patience).returncode == 0
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def run_step(module, step, patience=None, begun=None):
     name, record = step["unit"], step["record"]
-    run(["systemctl", "reset-failed", "--", name], check=False)
+    if not begun:
+        run(["systemctl", "reset-failed", "--", name], check=False)
     # Somebody may pull the tag anew while the step runs.
-    image_id = Docker().image_ids().get(normal_reference(record["image"]), "")
-    with borrowed(**step["borrow"]) if step["borrow"] else contextlib.nullcontext():
-        done = run(["systemctl", "start", "--", name], check=False)
-    if done.returncode:
+    image_id = begun["image_id"] if begun else Docker().image_ids().get(normal_reference(record["image"]), "")
+    if step["borrow"]:
+        with borrowed(**step["borrow"]):
+            fine = run(["systemctl", "start", "--", name], check=False).returncode == 0
+    else:
+        fine = succeeds(name, patience, bool(begun))
+    if fine is None:
+        said = journal(name, LINES_OF_STEP, show_units([name])[name].get("InvocationID"))
+        module.exit_json(changed=True, units={}, begun={"image_id": image_id}, said=said)
+    if not fine:
         invocation = show_units([name])[name].get("InvocationID")
         lines = journal(name, lines=30, invocation=invocation) or journal(name, lines=30)
         module.fail_json(
@@ -362,6 +399,7 @@ def main():
             "order": {"type": "dict", "default": {}},
             "leftovers": {"type": "dict", "default": {}},
             "patience": {"type": "int", "default": 10},
+            "begun": {"type": "dict", "default": {}},
             "steps": {
                 "type": "list",
                 "elements": "dict",
@@ -382,8 +420,8 @@ def main():
         if operation == "step":
             changes = {name: {"action": "run", "reasons": []} for name in units}
             if not module.check_mode:
-                changes = run_step(module, *steps)
-            module.exit_json(changed=True, units=changes)
+                changes = run_step(module, *steps, module.params["patience"], module.params["begun"])
+            module.exit_json(changed=True, units=changes, begun={}, said=[])
         if operation == "waiting":
             found = waiting_for(module.params["leftovers"], module.params["patience"])
             module.exit_json(changed=False, units={}, waiting=found)

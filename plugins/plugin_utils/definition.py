@@ -30,6 +30,15 @@ SERVICE = {
             "names": {"type": "list", "elements": "str", "required": True},
         },
     },
+    # one-shot only, for who watches: how a line begins that says that a part of the work is done (a regular
+    # expression), and what such parts are called.
+    "progress": {
+        "type": "dict",
+        "options": {
+            "pattern": {"type": "str", "required": True},
+            "parts": {"type": "str", "required": True},
+        },
+    },
     # one-shot only: the step runs again when one of these values, its command or its image changed.
     "inputs": {"type": "list", "elements": "str", "default": []},
     "description": {"type": "str", "required": True},

@@ -28,6 +28,8 @@ class Step:
     reason: str
     # Where its environment is, and from where which lines of it are taken while it runs; nothing for most.
     borrow: dict = dataclasses.field(default_factory=dict)
+    # By which lines of its output one sees how far it is; nothing for most.
+    progress: dict = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -273,7 +275,7 @@ def _step(service: dict, server: t.Mapping, key: str, product: t.Any, record_pat
     borrow = (
         {**service["borrows"], "path": f"{service['path']}/{service['environment_name']}"} if service["borrows"] else {}
     )
-    return Step(f"{service['name']}.service", service["image"], record, reason, borrow)
+    return Step(f"{service['name']}.service", service["image"], record, reason, borrow, service["progress"] or {})
 
 
 def _former(unit: str, server: t.Mapping) -> dict | None:

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 import json
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -18,13 +19,15 @@ GONE = {**DOWN, "loaded": False, "enabled": False, "state": "inactive/dead"}
 def units(monkeypatch, commands, run_module):
     """Runs the module for units in invented states; returns its answer and the commands."""
 
-    def run(operation, states, answers=None, after="active", check_mode=False, **arguments):
+    def run(operation, states, answers=None, after="active", check_mode=False, run=None, result="y", **arguments):
         asked = commands(server_units, answers)
+        if run:
+            monkeypatch.setattr(server_units, "run", run)
         docker = SimpleNamespace(image_ids=lambda: {"a:1": "sha256:1"})
         monkeypatch.setattr(server_units, "Docker", lambda: docker)
         monkeypatch.setattr(server_units, "unit_states", lambda _units, _docker: states)
         monkeypatch.setattr(server_units, "journal", lambda *_a, **_k: ["last words"])
-        shown = {"ActiveState": after, "SubState": "x", "Result": "y", "InvocationID": "i"}
+        shown = {"ActiveState": after, "SubState": "x", "Result": result, "InvocationID": "i"}
         monkeypatch.setattr(server_units, "show_units", lambda names: dict.fromkeys(names, shown))
         wanted = dict.fromkeys(states, "a:1")
         return run_module(server_units, check_mode, operation=operation, units=wanted, **arguments), asked
@@ -186,6 +189,34 @@ def test_a_step_that_fails_is_not_recorded(units, record):
     assert answer["msg"].startswith("a.service failed; nothing after it was changed.")
     assert "  last words" in answer["msg"]
     assert not path.exists()
+
+
+def test_a_step_that_takes_long_is_waited_for_again(units, record, monkeypatch):
+    arguments, path = record
+    calls = []
+
+    def run(command, check=True, timeout=None, stdin=None):
+        calls.append(command)
+        if command[1] == "start" and len(calls) < 4:
+            raise subprocess.TimeoutExpired(command, timeout)
+        return SimpleNamespace(returncode=0, stdout="", stderr="")
+
+    answer, _asked = units("step", {"a.service": DOWN}, {}, "activating", False, run, steps=arguments, patience=1)
+    assert (answer["units"], answer["said"], path.exists()) == ({}, ["last words"], False)
+    begun = answer["begun"]
+    answer, _asked = units(
+        "step", {"a.service": DOWN}, {}, "activating", False, run, steps=arguments, patience=1, begun=begun
+    )
+    assert answer["begun"] == begun
+    # By now it has ended.
+    number = len(calls)
+    answer, _asked = units(
+        "step", {"a.service": DOWN}, {}, "inactive", False, run, "success", steps=arguments, patience=1, begun=begun
+    )
+    assert (answer["begun"], len(calls)) == ({}, number), "it is not started a second time"
+    assert json.loads(path.read_text())["image_id"] == "sha256:1"
+    answer, _asked = units("step", {"a.service": DOWN}, {}, "failed", False, run, steps=arguments, begun=begun)
+    assert answer["failed"]
 
 
 def test_a_step_in_check_mode(units, record):
