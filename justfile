@@ -194,15 +194,10 @@ unit *arguments:
 test *arguments:
     bin/test --fast "$@"
 
-# Everything that CI runs, and every scenario on every release
+# Everything that CI runs, every scenario on every release, and the long tests
 [group("development")]
 test-all *arguments:
     bin/test --full "$@"
-
-# A scenario with the tests that take too long for every change: test-long backup
-[group("development")]
-test-long scenario *arguments:
-    LONG_TESTS=1 molecule test --scenario-name "$@"
 
 # Measure; --json prints one object
 [group("development")]

@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items):
     if not os.environ.get("LONG_TESTS"):
         for item in items:
             if item.get_closest_marker("long"):
-                item.add_marker(pytest.mark.skip(reason="long: just test-long"))
+                item.add_marker(pytest.mark.skip(reason="long: just test-all, or LONG_TESTS=1"))
 
 
 def inventory_name(host) -> str:

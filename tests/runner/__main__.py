@@ -23,7 +23,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--list", action="store_true", help="only list the steps")
     top.add_argument("--fast", action="store_true", help="only what needs neither Docker nor a server")
     top.add_argument(
-        "--full", action="store_true", help="every scenario on every release, not only what CI has time for"
+        "--full",
+        action="store_true",
+        help="every scenario on every release, and tests that are marked as long: not only what CI has time for",
     )
     top.add_argument("--only", metavar="NAME", action="append", help="this step (or pattern) and what it needs")
     top.add_argument("--group", metavar="NAME", action="append", help="the steps of this group and what they need")
@@ -73,6 +75,8 @@ def main() -> int:
     logs.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, interrupt)
     environment = {**os.environ, "TESTBED_IMAGES": options.images, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    if options.full:
+        environment["LONG_TESTS"] = "1"
     # The runner's own; a step sets what it needs.
     environment.pop("PYTHONPATH", None)
     run = Run(groups, Processes(environment), logs)
