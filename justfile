@@ -29,6 +29,11 @@ add-inventory-host host address:
 preflight *arguments: _inventory
     ansible-playbook --inventory {{ quote(inventory) }} playbooks/preflight.yml "$@"
 
+# Say how a Lago of the vendor's compose project would move here: adopt-compose /opt/lago. To do it: -e confirm=HOST
+[group("install")]
+adopt-compose directory *arguments: _inventory
+    shift; {{ playbook }}adopt_compose.yml --extra-vars={{ quote("adopt_directory=" + directory) }} "$@"
+
 # Install everything that is enabled and start it; leaves what has been disabled
 [group("install")]
 install-all *arguments: _inventory

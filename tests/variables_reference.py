@@ -13,7 +13,7 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "variables.md"
 # In the order in which they are brought up.
-ROLES = ("base", "traefik", "postgres", "valkey", "lago", "backup", "upgrade", "services")
+ROLES = ("base", "traefik", "postgres", "valkey", "lago", "backup", "adopt", "upgrade", "services")
 
 # What stands above it in the page is written by hand.
 MARKER = "<!-- From here on written by tests/variables_reference.py. -->"

@@ -39,6 +39,7 @@ class ActionModule(ActionBase):
                 "name": {"type": "str", "required": True},
                 "server": {"type": "dict", "required": True},
                 "stored": {"type": "dict", "default": {}},
+                "images_only": {"type": "bool", "default": False},
             }
         )
         self._lease = terms(task_vars["inventory_hostname"], arguments["server"])
@@ -47,6 +48,8 @@ class ActionModule(ActionBase):
             plan = self.plan(product, arguments["server"], arguments["stored"])
         except DefinitionError as error:
             raise AnsibleActionFail(f"{arguments['name']}: {error}") from error
+        if arguments["images_only"]:
+            return {**result, "changed": bool(plan.images), "images": self.images(plan.images)}
         if self._task.check_mode:
             for host in task_vars.get("selfhosting_earlier", []):
                 for changes in task_vars["hostvars"][host].get("selfhosting_done", []):

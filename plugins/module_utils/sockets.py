@@ -37,8 +37,11 @@ def listening_sockets():
     return sockets
 
 
-def listeners(sockets, containers):
-    """Who listens: address, port, and a container or the name of a process; "" where none was found."""
+def listeners(sockets, containers, leaving=()):
+    """Who listens: address, port, and a container or the name of a process; "" where none was found.
+
+    Containers that are leaving are no longer there when somebody asks for their ports.
+    """
     found = []
     for name, container in containers.items():
         found += [[address, port, f"container {name}"] for address, port in container["ports"]]
@@ -56,7 +59,8 @@ def listeners(sockets, containers):
         except OSError:
             # It ended meanwhile.
             continue
-    return found + [[*place, ""] for place in wanted.values()]
+    found += [[*place, ""] for place in wanted.values()]
+    return [one for one in found if one[2] not in {f"container {name}" for name in leaving}]
 
 
 def addresses():

@@ -18,7 +18,9 @@ options:
   environment_path:
     description: Its environment file.
     type: path
-    required: true
+  environment:
+    description: Its environment, where there is no such file.
+    type: dict
   candidates:
     description: >-
       Sets of keys by name, each with C(primary_key), C(deterministic_key) and C(key_derivation_salt). The set C(live)
@@ -44,7 +46,9 @@ tables:
 """
 
 import base64
+import contextlib
 import json
+import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import Docker, EngineError, run
@@ -85,13 +89,28 @@ puts "@mark@" + counts.to_json
 """
 
 
+@contextlib.contextmanager
+def environment_file(parameters):
+    if parameters["environment_path"]:
+        yield parameters["environment_path"]
+        return
+    # Memory on every server with systemd, and readable by root alone.
+    with tempfile.NamedTemporaryFile("w", dir="/run", prefix="lago-keys-", encoding="utf-8") as file:
+        file.writelines(f"{name}={value}\n" for name, value in parameters["environment"].items() if "\n" not in value)
+        file.flush()
+        yield file.name
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
             "container": {"type": "str", "required": True},
-            "environment_path": {"type": "path", "required": True},
+            "environment_path": {"type": "path"},
+            "environment": {"type": "dict", "no_log": True},
             "candidates": {"type": "dict", "default": {}, "no_log": True},
         },
+        required_one_of=[["environment_path", "environment"]],
+        mutually_exclusive=[["environment_path", "environment"]],
         supports_check_mode=True,
     )
     container = module.params["container"]
@@ -106,11 +125,12 @@ def main():
         command = ["docker", "run", "--rm", "--interactive", "--pull=never", "--log-driver=none", "--read-only"]
         command += ["--cap-drop=ALL", "--tmpfs=/tmp:rw,mode=1777", "--tmpfs=/app/tmp:rw,mode=1777"]
         command += ["--tmpfs=/app/log:rw,mode=1777", "--env=HOME=/tmp", f"--network=container:{container}"]
-        command += [f"--env-file={module.params['environment_path']}"]
-        command += [f"--user={live['Config']['User']}"] if live["Config"].get("User") else []
-        command += [live["Image"], "bundle", "exec", "rails", "runner", "-"]
         program = PROGRAM.replace("@candidates@", encoded).replace("@mark@", MARK)
-        done = run(command, check=False, timeout=PATIENCE, stdin=program)
+        with environment_file(module.params) as path:
+            command += [f"--env-file={path}"]
+            command += [f"--user={live['Config']['User']}"] if live["Config"].get("User") else []
+            command += [live["Image"], "bundle", "exec", "rails", "runner", "-"]
+            done = run(command, check=False, timeout=PATIENCE, stdin=program)
     except (EngineError, OSError) as error:
         module.fail_json(msg=str(error))
     answers = [line[len(MARK) :] for line in done.stdout.splitlines() if line.startswith(MARK)]

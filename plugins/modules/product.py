@@ -31,6 +31,10 @@ options:
       the server, under the whole path of each; C(paths) are those that are there.
     type: dict
     default: {}
+  images_only:
+    description: Only pull and build the images, ahead of a later call.
+    type: bool
+    default: false
 author: The selfhosting.lago authors
 """
 

@@ -50,6 +50,11 @@ options:
   records_path:
     description: Directory with the records of one-shot steps that succeeded.
     type: path
+  leaving:
+    description: Containers that are stopped before anything is started, so that their ports are free by then.
+    type: list
+    elements: str
+    default: []
   identifier:
     description: What the units of the playbook begin with (C(mash_playbook_identifier)).
     type: str
@@ -178,6 +183,7 @@ def main():
             "valkey_config_file": {"type": "path"},
             "programs": {"type": "list", "elements": "str", "default": []},
             "records_path": {"type": "path"},
+            "leaving": {"type": "list", "elements": "str", "default": []},
             "identifier": {"type": "str", "default": "mash"},
             "lago": {
                 "type": "dict",
@@ -271,7 +277,9 @@ def main():
             ),
             "postgres_database": database_system(parameters["postgres_data_path"]),
             "valkey_persistence": valkey_persistence(parameters["valkey_config_file"]),
-            "listeners": sockets.listeners(sockets.listening_sockets(), docker.containers() if running else {}),
+            "listeners": sockets.listeners(
+                sockets.listening_sockets(), docker.containers() if running else {}, parameters["leaving"]
+            ),
             "time_synchronised": machine.time_synchronised(),
             "python_apt": importlib.util.find_spec("apt") is not None,
             "python_docker": importlib.util.find_spec("docker") is not None,

@@ -63,6 +63,15 @@ def test_recipe_with_a_playbook_of_its_own(just, verb):
     assert asked == ["--inventory", "inventory/hosts", f"playbooks/{verb}.yml", *further]
 
 
+def test_adopt_compose(just):
+    done, asked = just("adopt-compose", "/opt/lago", "-e", "confirm=lago.example.com")
+    assert done.returncode == 0
+    assert asked[2:] == [
+        "playbooks/adopt_compose.yml", "--extra-vars=adopt_directory=/opt/lago", "-e", "confirm=lago.example.com",
+    ]  # fmt: skip
+    assert just("adopt-compose")[0].returncode != 0, "which one it is has to be said"
+
+
 def test_restore(just):
     done, asked = just("restore", "3f2a91c0", "-l", "lago.example.com")
     assert done.returncode == 0, done.stderr

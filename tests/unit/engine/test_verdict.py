@@ -79,6 +79,14 @@ def test_sockets_of_the_kernel(tmp_path, monkeypatch):
     assert len(found) == 2
 
 
+def test_ports_of_containers_that_are_stopped_first_are_free():
+    containers = {
+        name: {"ports": [("0.0.0.0", port)]} for name, port in (("lago-front", "80/tcp"), ("nginx", "443/tcp"))
+    }
+    found = sockets.listeners({}, containers, leaving=["lago-front", "lago-api"])
+    assert found == [["0.0.0.0", "443/tcp", "container nginx"]]
+
+
 def test_sockets_that_wait_for_anybody():
     """Real ones; connected to somebody, a socket of UDP keeps its port to itself."""
     with (
