@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from ansible.errors import AnsibleActionFail
@@ -11,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.following import follow
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.progress import lasting
 
 display = Display()
 # Seconds between two lines about jobs that are left.
@@ -61,7 +63,7 @@ class ActionModule(ActionBase):
 
     def wait(self, container: str, command: list[str], seconds: int) -> None:
         """Until none of the jobs is left."""
-        unit, deadline = f"{container}.service", time.monotonic() + seconds
+        unit, began = f"{container}.service", time.monotonic()
         while True:
             answer = self._execute_module(
                 module_name="selfhosting.lago.server_units",
@@ -79,12 +81,15 @@ class ActionModule(ActionBase):
             left = answer["waiting"].get(unit)
             if not left:
                 return
-            if time.monotonic() > deadline:
+            elapsed = time.monotonic() - began
+            if elapsed > seconds:
                 raise AnsibleActionFail(
                     f"{self._host}: after {seconds} s jobs are left: {left}. The next release must wait for them. "
                     f"See why in: journalctl --unit={unit}. Then type: just upgrade -l {self._host}"
                 )
-            display.display(f"{self._host}: waiting for jobs: {left}")
+            if sys.stdout.isatty():
+                limit = f"{lasting(elapsed)} of at most {lasting(seconds)}"
+                display.display(f"{self._host}: waiting for jobs: {left}, {limit}")
 
 
 def task_command(container: str, task: dict, seconds: int) -> list[str]:

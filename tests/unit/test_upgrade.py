@@ -355,10 +355,11 @@ def test_a_closed_api_goes_before_every_other_route(closed):
 def tasks(monkeypatch):
     """Runs the tasks of a release; the server answers with how each ended, and what is left in the queue each time."""
 
-    def run(results, left, seconds=60, task=PERFORM):
+    def run(results, left, seconds=60, task=PERFORM, terminal=True):
         host, calls, shown = VirtualHost(), [], []
         results, left = iter(results), iter(left)
         monkeypatch.setattr(upgrade_tasks.display, "display", shown.append)
+        monkeypatch.setattr(upgrade_tasks.sys.stdout, "isatty", lambda: terminal, raising=False)
         arguments = {"container": "worker", "tasks": [task], "waiting": ["ask"], "seconds": seconds, "server": {}}
         action = host.action(upgrade_tasks, arguments)
 
@@ -385,7 +386,8 @@ def test_the_next_release_waits_for_the_jobs_of_this_one(tasks):
     assert program["success_statuses"] == []
     assert unit["leftovers"] == {"worker.service": ["ask"]}
     assert program["lease"] == unit["lease"], "nobody else changes the server meanwhile"
-    assert "waiting for jobs: 3 in low_priority" in shown
+    assert "waiting for jobs: 3 in low_priority, 0:00 of at most 1:00" in shown
+    assert "waiting" not in tasks(["success"], ["3 in low_priority", ""], terminal=False)[2]
 
 
 def test_a_task_that_fails_names_how_to_go_on(tasks):

@@ -170,7 +170,11 @@ def test_a_release_whose_containers_never_get_ready(host, site, server):
 
 
 def test_it_goes_on_where_it_was(host, site, server, before):
-    """What was wrong is corrected."""
+    """What was wrong is corrected; then the task that the release needs has too little time."""
+    done = attempt(server, "upgrade", upgrade_to="v1.53.0", upgrade_task_seconds=1)
+    assert done.returncode != 0
+    assert "more time than 1 s: -e upgrade_task_seconds=2" in words(done)
+    assert (release(host), record(host)["hop"]) == ("v1.53.0", "v1.53.0")
     done = attempt(server, "upgrade", upgrade_to="v1.53.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "an earlier run ended on its way there" in words(done)
