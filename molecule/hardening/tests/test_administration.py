@@ -37,11 +37,8 @@ def credentials(password: str) -> str:
 
 @pytest.fixture(scope="module")
 def switched_on(host, request):
-    """Switched off afterwards."""
     name = host.backend.get_pytest_id().rpartition("://")[2]
-    run = plays.play(name, **ON)
-    yield run
-    plays.play(name)
+    return plays.play(name, **ON)
 
 
 def test_off_by_default(site):
@@ -80,7 +77,7 @@ def test_on_with_a_password(host, site, switched_on, path, content):
 
 
 def test_off_again(site, host, switched_on):
-    """The last of them: switching off closes what was open."""
+    """The last of them, which leaves the server as it was: switching off closes what was open."""
     eventually(lambda: site.get("/sidekiq").status == 401)
     name = host.backend.get_pytest_id().rpartition("://")[2]
     assert plays.play(name).units == {}
