@@ -16,6 +16,8 @@ from verify.waiting import eventually
 
 RECORD = "/mash/selfhosting-lago/records/mash-lago-upgrade.json"
 ROWS = 100_000
+# Each event that is sent becomes a job, and is sent again in the end: enough of them, and no more work than that.
+PAUSE = 0.5
 # The stand-in is ahead of what the collection has read.
 NEWEST = {"lago_version_highest": "v1.53.0"}
 # Tables that change while nobody looks, or that a release changes on purpose.
@@ -57,7 +59,7 @@ def sending(host, site):
 
     A connection that breaks, or waits too long on a machine with much to do, is tried again as well.
     """
-    with load(site) as found:
+    with load(site, pause=PAUSE) as found:
         yield found
     assert found.accepted
     assert inside.event_rows(host, found.accepted) == len(found.accepted)
