@@ -50,6 +50,8 @@ def written(files):
 
 def asked(plugin, arguments, variable):
     """What the plugin of this name answers; `variable` resolves one."""
+    if plugin in ("server_files", "server_units", "program"):
+        assert arguments.get("lease") or arguments.get("exclusive"), f"{plugin} lets other runs change the server"
     if plugin == "server_probe":
         return {"server": {**state()["server"], "records": state()["records"], "lago": lago()}}
     if plugin == "product":
