@@ -96,6 +96,15 @@ def test_events_that_are_refused(bed):
     assert refused(Client(api_key="wrong", api_url=bed.api.url(3000)).events.create, event()).status_code == 401
 
 
+def test_passwords_are_not_logged(bed):
+    password = f"password-{uuid.uuid4()}"
+    query = "mutation ($input: LoginUserInput!) { loginUser(input: $input) { token } }"
+    given = {"email": f"{uuid.uuid4()}@example.com", "password": password}
+    call(bed.api, "/graphql", {"query": query, "variables": {"input": given}})
+    log = eventually(lambda: given["email"] in bed.api.logs() and bed.api.logs())
+    assert password not in log
+
+
 def test_encoded_slash(bed):
     code = f"a/{uuid.uuid4()}"
     Client(api_key=KEY, api_url=bed.api.url(3000)).billable_metrics.create(BillableMetric(name="M", code=code))

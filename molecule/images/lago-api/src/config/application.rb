@@ -44,6 +44,8 @@ module Lago
         resource "*", headers: :any, methods: %i[get post put patch delete options head]
       end
     end
+    # As Lago's own list (config/initializers/filter_parameter_logging.rb): no password of who signs in is in the log.
+    config.filter_parameters += %i[passw secret token _key crypt salt certificate otp ssn]
     config.log_level = ENV.fetch("LAGO_LOG_LEVEL", "info").to_sym
     if Settings.log_to_stdout?
       config.logger = ActiveSupport::TaggedLogging.new(ActiveSupport::Logger.new($stdout))
