@@ -151,3 +151,17 @@ def test_what_made_lagos_containers_and_nothing_else():
         "/mash/lago/api/env",
         "/mash/lago/front/labels",
     ]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_password_that_was_changed_since_is_told_before_anything_is_put_back(tmp_path, changed):
+    now, before = tmp_path / "now", tmp_path / "before"
+    for path, password in ((now, "new" if changed else "old"), (before / str(now)[1:], "old")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"A=1\nDATABASE_URL=postgres://lago:{password}@mash-postgres/lago\n")
+    if not changed:
+        return since.check_database(str(now), str(before))
+    with pytest.raises(Failure, match="another password") as failure:
+        since.check_database(str(now), str(before))
+    assert "old" not in str(failure.value).split()
+    return None

@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import os
 
+import manifest
 from backup import UNIT_DIRECTORY, clear, server_of
 from report import write
-from shell import Progress, say, stream
+from shell import Failure, Progress, say, stream
 
 DIRECTORY = "rollback"
 EVENTS, RESULT = "events.jsonl", "since.json"
@@ -53,6 +54,7 @@ def since(configuration, repository, request):
     export(server, database, created - MARGIN_SECONDS, os.path.join(directory, EVENTS))
     clear(os.path.join(directory, SERVER))
     repository.fetch_part(snapshot, SERVER, directory)
+    check_database(configuration["lago"]["environment"], os.path.join(directory, SERVER))
     result = {
         "backup": snapshot["id"],
         "rows": sum(counts.values()),
@@ -63,6 +65,17 @@ def since(configuration, repository, request):
     write(os.path.join(directory, RESULT), json.dumps(result, indent=1), 0o600)
     for line in described(counts):
         say(line)
+
+
+def check_database(path, before):
+    """Postgres keeps the passwords of its roles, and the environment of before comes back: the two have to agree."""
+    now, then = (manifest.environment_of(place).get("DATABASE_URL") for place in (path, before + path))
+    if now != then:
+        raise Failure(
+            "Lago's database role has had another password, or its database another place, since that backup was made. "
+            "Lago of before could not connect. Set it as it was then (lago_database_password, lago_database_hostname "
+            "and so on) and type just install-service lago; then type just rollback again."
+        )
 
 
 def files_of_lago(stored, lago):
