@@ -85,7 +85,7 @@ class Stage:
     def enqueue_long_jobs(self) -> None:
         command = "docker exec %s ruby -e %s %s %s %s"
         self.host.check_output(command, API, ENQUEUE.read_text(), str(LONG_JOB_SECONDS), str(LONG_JOBS), QUEUE)
-        eventually(lambda: jobs.states(self.host, QUEUE).get("started", 0) > self.notes["started"] + 3, seconds=60)
+        eventually(lambda: jobs.states(self.host, QUEUE).get("started", 0) > self.notes["started"] + 3, seconds=120)
 
     def remember(self) -> None:
         """From here on, what is in the logs of jobs and ticks is of this run."""

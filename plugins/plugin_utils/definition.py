@@ -206,6 +206,8 @@ PROGRAM = {
     "command": {"type": "list", "elements": "str", "required": True},
     # Command that runs once it has ended, however it ended.
     "afterwards": {"type": "list", "elements": "str", "default": []},
+    # Docker is started for it. A timer for which this is false cannot interrupt a stop of Docker.
+    "requires_docker": {"type": "bool", "default": True},
     "needs": {"type": "list", "elements": "str", "default": []},
     "groups": {"type": "list", "elements": "str", "default": []},
     "on_calendar": {"type": "str"},

@@ -168,6 +168,7 @@ class Renderer:
             product=self.product,
             description=service["description"].replace("%", "%%"),
             docker=DOCKER,
+            requires_docker=True,
             cleanup=service["cleanup"] or removal(service),
             networks=_unique(service["networks"]),
             needs=_unique(_unit_name(unit) for unit in service["needs"] if _unit_name(unit) != "docker.service"),
@@ -193,6 +194,7 @@ class Renderer:
             description=program["description"].replace("%", "%%"),
             command=[systemd_word(word) for word in program["command"]],
             afterwards=[systemd_word(word) for word in program["afterwards"]],
+            requires_docker=program["requires_docker"],
             needs=_unique(_unit_name(unit) for unit in program["needs"]),
         )
         return [self._unit(f"{UNIT_DIRECTORY}/{program['name']}.service", unit), *self._timer(program)]
