@@ -18,6 +18,27 @@ from ansible.plugins.loader import init_plugin_loader  # noqa: E402
 
 init_plugin_loader([str(REPOSITORY / "collections")])
 
+from ansible._internal._templating._jinja_bits import AnsibleEnvironment, _TemplateCompileContext  # noqa: E402
+
+
+def keep_compiled_templates():
+    """Ansible compiles a template at each use; the tests make some two thousand plans of the same few hundred."""
+    compiled, compile_template = {}, AnsibleEnvironment.compile
+
+    def compile_once(self, source, *arguments, **options):
+        if not isinstance(source, str) or self.overlayed:
+            return compile_template(self, source, *arguments, **options)
+        escape = _TemplateCompileContext.current().escape_backslashes
+        key = (str(source), escape, arguments, tuple(sorted(options.items())))
+        if key not in compiled:
+            compiled[key] = compile_template(self, source, *arguments, **options)
+        return compiled[key]
+
+    AnsibleEnvironment.compile = compile_once
+
+
+keep_compiled_templates()
+
 
 SHOW_ARGUMENTS = "#!/bin/sh\nprintf '%s\\n' \"$@\" > arguments\n"
 

@@ -14,10 +14,10 @@ from jinja2 import Environment, FileSystemLoader, meta, nodes
 from virtual_host import PRODUCTS, REPOSITORY, VirtualHost, ansible_variables, product_data
 
 # Ansible's own, what a loop sets, and what the command line of a verb sets.
-KNOWN = {"item", "index", "groups", "hostvars", "inventory_hostname", "group", "omit", "target"}
+KNOWN = {"item", "index", "groups", "hostvars", "inventory_hostname", "group", "omit", "target", "selfhosting_verb"}
 KNOWN |= {"ansible_host", "ansible_run_tags", "ansible_check_mode", "ansible_play_hosts"}
-# Registered by the tasks of the role base.
-REGISTERED = {"selfhosting_probe"}
+# Registered by the tasks of the roles base and upgrade.
+REGISTERED = {"selfhosting_probe", "upgrade_plan", "rollback_plan"}
 
 
 class Anything(dict):
