@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 
+from testbed import servers
 from verify import inside
 from verify.waiting import eventually
 
@@ -56,6 +57,20 @@ def killed_migration(stage: Stage) -> None:
     stage.host.check_output("docker kill --signal=KILL %s", MIGRATION)
     said = run.communicate()[0]
     assert run.returncode != 0, said
+    again(stage, tag)
+
+
+def power_cut_in_migration(stage: Stage) -> None:
+    """Nothing of the new version starts by itself after that; the next run begins at the gate again."""
+    before = {name: one["Image"] for name, one in inside.containers(stage.host).items()}
+    tag = next_version(stage, TAKES_ITS_TIME)
+    run = stage.begin(lago_api_container_image_tag=tag)
+    eventually(lambda: migrates(stage), seconds=POINT_SECONDS)
+    servers.power_cut(stage.server)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    stage.human |= not stage.within(WELL_SECONDS, stage.is_well)
+    assert {name: one["Image"] for name, one in inside.containers(stage.host).items()} == before
     again(stage, tag)
 
 

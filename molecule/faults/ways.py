@@ -44,8 +44,11 @@ def down(stage: Stage, of: str) -> None:
 def drop_packets(stage: Stage, of: str) -> None:
     """Nothing goes in or out, and nobody is told."""
     process = stage.host.check_output("docker inspect --format='{{.State.Pid}}' %s", of)
+    # Its name stands for an address of each kind.
     rules = [
-        f"nsenter --net --target={process} iptables --wait %s {chain} --jump=DROP" for chain in ("INPUT", "OUTPUT")
+        f"nsenter --net --target={process} {program} --wait %s {chain} --jump=DROP"
+        for program in ("iptables", "ip6tables")
+        for chain in ("INPUT", "OUTPUT")
     ]
     for rule in rules:
         stage.host.check_output(rule % "--insert")

@@ -43,6 +43,8 @@ UNIT_PROPERTIES = (
 
 # The unit's own mention of the engine's directory.
 READY_PROGRAM = re.compile(r" -I (/\S*)/container-ready ")
+# In a unit that stops those that need it first.
+USERS_PROGRAM = "/container-users "
 
 
 class EngineError(Exception):
@@ -217,6 +219,8 @@ def managed_unit(name):
     program = READY_PROGRAM.search(text)
     if program:
         found["engine_path"] = program.group(1)
+    if USERS_PROGRAM in text:
+        found["users_first"] = True
     for key in ("Quiet", "Gate"):
         if key in values:
             found[key.lower()] = values[key]

@@ -109,6 +109,7 @@ from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     EngineError,
     database_system,
     journal,
+    managed_unit,
     normal_reference,
     run,
     show_units,
@@ -280,8 +281,24 @@ def seconds_to_wait(now, never_down):
     return max(pauses)
 
 
+def users_of(changes):
+    """Workers that the unit of what is restarted stops before and starts after it (container-users)."""
+    holders = [
+        name
+        for name, change in changes.items()
+        if change["action"] == "restart" and managed_unit(name).get("users_first")
+    ]
+    found = {}
+    for name, properties in show_units(sorted(holders)).items():
+        for user in properties.get("WantedBy", "").split():
+            if user not in changes and managed_unit(user).get("quiet") and is_active(user):
+                found[user] = {"action": "restart", "reasons": [f"{name} restarts"]}
+    return found
+
+
 def wait_for(module, names):
-    run(["systemctl", "start", "--", *names], check=False)
+    if names:
+        run(["systemctl", "start", "--", *names], check=False)
     problems = failures(names)
     if problems:
         module.fail_json(msg="\n".join(problems), units={})
@@ -429,6 +446,7 @@ def main():
         states = unit_states(units, docker)
         if operation == "converge":
             changes = wanted_changes(states)
+            users = users_of(changes)
             off = [name for name, state in states.items() if state["loaded"] and not state["enabled"]]
             if not module.check_mode:
                 if any(state["needs_reload"] for state in states.values()):
@@ -439,12 +457,17 @@ def main():
                 if changes or steps:
                     calls = [lambda step=step: changes.update(run_step(module, step)) for step in steps]
                     start(module, *split(changes), order, calls)
+                    wait_for(module, sorted(users))
+            changes.update(users)
             for name in off:
                 changes.setdefault(name, {"action": "enable", "reasons": ["it would not come up at boot"]})
         elif operation == "restart":
             changes = {name: {"action": "restart", "reasons": ["you asked for it"]} for name in states}
+            users = users_of(changes)
             if changes and not module.check_mode:
                 start(module, [], sorted(changes), order)
+                wait_for(module, sorted(users))
+            changes.update(users)
         else:
             changes = {
                 name: {"action": "stop", "reasons": ["you asked for it"]}

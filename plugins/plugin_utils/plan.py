@@ -199,6 +199,8 @@ def make_plan(product: t.Any, renderer: Renderer, server: t.Mapping, key: str, s
                 plan.restarts[unit] = plan.all_units[unit]
             if change:
                 plan.units[unit] = change
+                if entry.get("users_first") and change["action"] == "restart":
+                    plan.units.update(users_changes(unit, units_seen))
     plan.obsolete = sorted(
         unit for unit, seen in units_seen.items() if seen["product"] == product.identifier and unit not in wanted_units
     )
@@ -276,6 +278,16 @@ def _step(service: dict, server: t.Mapping, key: str, product: t.Any, record_pat
         {**service["borrows"], "path": f"{service['path']}/{service['environment_name']}"} if service["borrows"] else {}
     )
     return Step(f"{service['name']}.service", service["image"], record, reason, borrow, service["progress"] or {})
+
+
+def users_changes(unit: str, units_seen: t.Mapping) -> dict[str, dict]:
+    """The workers that its own unit stops before a restart, and starts after it."""
+    users = {name: units_seen.get(name, {}) for name in units_seen[unit].get("needed_by", [])}
+    return {
+        name: {"action": "restart", "reasons": [f"{unit} restarts"]}
+        for name, seen in users.items()
+        if seen.get("quiet") and seen["active"]
+    }
 
 
 def _former(unit: str, server: t.Mapping) -> dict | None:

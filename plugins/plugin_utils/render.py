@@ -22,6 +22,8 @@ DOCKER = "/usr/bin/docker"
 POOL_FILE = "/tmp/.in-pool"
 # Limit of files/container-pool.py.
 POOL_SECONDS = 65
+# For workers that are stopped first: longer than a user gives their jobs, and Lago's longest queue has none that long.
+USERS_SECONDS = 600
 # Characters that neither systemd nor a shell reads anything into.
 PLAIN_WORD = re.compile(r"^[A-Za-z0-9_@:,./=+-]+$")
 
@@ -96,6 +98,7 @@ class Renderer:
         """What the units run besides Docker; only what one of them needs."""
         names = ["container-ready"]
         names += ["container-quiet"] if any(service["quiet"] for service in services) else []
+        names += ["container-users"] if any(service["users_first"] for service in services) else []
         names += ["container-gated"] if any(service["gate"] for service in services) else []
         names += ["container-pool"] if any(service["pool"] for service in services) else []
         return [self._program(name) for name in names]
@@ -158,6 +161,7 @@ class Renderer:
                     "pre_start",
                     "pre_stop",
                     "quiet",
+                    "users_first",
                     "pool",
                     "stop_time",
                     "ready",
@@ -178,6 +182,7 @@ class Renderer:
             gate=f"{self.engine_path}/records/{service['gate']}.json" if service["gate"] else "",
             pool_file=POOL_FILE,
             pool_seconds=POOL_SECONDS if service["pool"] else 0,
+            users_seconds=USERS_SECONDS,
             stop_limit=stop_limit(service),
             waiting=json.dumps(service["waiting"]) if service["waiting"] else "",
         )
@@ -218,7 +223,8 @@ class Renderer:
 def stop_limit(service: dict) -> int:
     """Seconds that systemd gives a stop: all that happens in it, and time for Docker and what `pre_stop` does."""
     quiet = service["quiet"]["seconds"] if service["quiet"] else 0
-    return quiet + (POOL_SECONDS if service["pool"] else 0) + service["stop_time"] + 30
+    before = (POOL_SECONDS if service["pool"] else 0) + (USERS_SECONDS if service["users_first"] else 0)
+    return quiet + before + service["stop_time"] + 30
 
 
 def removal(service: dict) -> str:

@@ -45,6 +45,21 @@ def test_a_worker_in_the_middle_of_its_jobs_is_stopped(host):
     assert jobs.states(host, "events") == {"enqueued": 3, "started": 4, "finished": 3}
 
 
+def test_postgres_waits_for_the_workers_before_it_restarts(host):
+    """A job that meets a database which is gone would fail for good; the API and the clock go on."""
+    before = inside.invocations(host)
+    jobs.enqueue_sleep(host, 3, 8, "low_priority")
+    eventually(lambda: jobs.states(host, "low_priority").get("started", 0) > 0, seconds=90)
+    host.check_output("systemctl restart mash-postgres")
+    eventually(lambda: jobs.states(host, "low_priority").get("finished") == 8, seconds=180)
+    eventually(lambda: inside.all_active(host), seconds=120)
+    after = inside.invocations(host)
+    assert {unit for unit in before if before[unit] != after[unit]} == {
+        "mash-postgres.service",
+        *(f"{worker}.service" for worker in (DEFAULT, EVENTS, PDFS)),
+    }
+
+
 def test_a_worker_that_was_quieted_and_forgotten(host, site, play):
     host.check_output("docker kill --signal=TSTP %s", EVENTS)
     # Sidekiq says so in its title within 10 s.

@@ -133,3 +133,65 @@ def test_a_stop_goes_on_in_any_case(docker, pool, problem):
         (docker / "inspect").write_text("")
     assert pool.main(["leave", "mash-a", "/tmp/in"]) == 0
     assert pool.main(["join", "mash-a", "/tmp/in"]) == 1
+
+
+SYSTEMCTL = """#!/bin/sh
+echo "systemctl $@" >>"{directory}/asked"
+eval "unit=\\${{$#}}"
+if [ "$1" = show ]; then cat "{directory}/state-$unit"; fi
+"""
+WORKER = "Wants=mash-db.service\n[X-SelfHosting]\nQuiet=TSTP\n"
+
+
+@pytest.fixture
+def users(docker, monkeypatch):
+    """A database with two workers, an API, and a worker of something else."""
+    module = program("container-users")
+    systemctl = docker / "bin" / "systemctl"
+    systemctl.write_text(SYSTEMCTL.format(directory=docker))
+    systemctl.chmod(0o755)
+    units = {"a": WORKER, "b": WORKER, "api": "Wants=mash-db.service\n", "other": WORKER.replace("mash-db", "mash-x")}
+    (docker / "units").mkdir()
+    for name, text in units.items():
+        (docker / "units" / f"{name}.service").write_text(text)
+        (docker / f"state-{name}.service").write_text("active\n")
+    (docker / "inspect").write_text("true\n")
+    monkeypatch.setattr(module, "UNITS", str(docker / "units"))
+    monkeypatch.setenv("STATE_DIRECTORY", str(docker))
+    return module
+
+
+def acted(docker):
+    return [line for line in asked(docker) if line.startswith("systemctl st")]
+
+
+def test_workers_are_stopped_before_what_they_need_and_started_after_it(docker, users):
+    assert users.main(["--timeout=20", "stop", "mash-db"]) == 0
+    assert acted(docker) == ["systemctl stop -- a.service b.service"]
+    assert users.main(["--timeout=20", "start", "mash-db"]) == 0
+    assert acted(docker)[1:] == ["systemctl start --no-block -- a.service b.service"]
+    assert users.main(["--timeout=20", "start", "mash-db"]) == 0
+    assert len(acted(docker)) == 2, "only what was stopped for it, and once"
+
+
+def test_a_worker_that_is_down_stays_so_and_one_that_ends_is_waited_for(docker, users):
+    (docker / "state-a.service").write_text("inactive\n")
+    (docker / "state-b.service").write_text("deactivating\n")
+    users.main(["--timeout=20", "stop", "mash-db"])
+    users.main(["--timeout=20", "start", "mash-db"])
+    assert acted(docker) == ["systemctl stop -- b.service"]
+
+
+@pytest.mark.parametrize("state", ["false\n", ""])
+def test_what_ended_by_itself_waits_for_no_worker(docker, users, state):
+    (docker / "inspect").write_text(state)
+    assert users.main(["--timeout=20", "stop", "mash-db"]) == 0
+    assert users.main(["--timeout=20", "start", "mash-db"]) == 0
+    assert acted(docker) == []
+
+
+def test_a_worker_that_does_not_stop_is_not_waited_for_longer(docker, users):
+    systemctl = docker / "bin" / "systemctl"
+    systemctl.write_text(systemctl.read_text() + 'if [ "$1" = stop ]; then exec sleep 20; fi\n')
+    assert users.main(["--timeout=0.2", "stop", "mash-db"]) == 0
+    assert (docker / "mash-db").exists()

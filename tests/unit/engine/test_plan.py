@@ -277,6 +277,21 @@ def test_units_that_nothing_asks_for_any_more():
     assert lago(server={"units": {**old, **other}}).obsolete == ["mash-lago-old.service"]
 
 
+def test_workers_that_stop_for_another_postgres_are_announced():
+    host = VirtualHost(change={"postgres_container_memory_limit": "3g"})
+    server = installed()
+    server["units"]["mash-postgres.service"]["needed_by"] = ["mash-lago-api.service", "mash-lago-api-worker.service"]
+    server["units"]["mash-lago-api-worker.service"]["quiet"] = "TSTP"
+    units = host.plan("postgres", server).units
+    assert units.keys() == {"mash-postgres.service", "mash-lago-api-worker.service"}
+    assert units["mash-lago-api-worker.service"] == {
+        "action": "restart",
+        "reasons": ["mash-postgres.service restarts"],
+    }
+    server["units"]["mash-lago-api-worker.service"]["active"] = False
+    assert host.plan("postgres", server).units.keys() == {"mash-postgres.service"}
+
+
 def test_a_restart_that_was_asked_for():
     host = VirtualHost(change={"valkey_restart_necessary": True})
     plan = host.plan("valkey", installed())

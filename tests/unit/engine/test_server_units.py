@@ -19,7 +19,7 @@ GONE = {**DOWN, "loaded": False, "enabled": False, "state": "inactive/dead"}
 def units(monkeypatch, commands, run_module):
     """Runs the module for units in invented states; returns its answer and the commands."""
 
-    def run(operation, states, answers=None, after="active", check_mode=False, run=None, result="y", **arguments):
+    def run(operation, states, answers=None, after="active", check_mode=False, run=None, shown=None, **arguments):
         asked = commands(server_units, answers)
         if run:
             monkeypatch.setattr(server_units, "run", run)
@@ -27,8 +27,8 @@ def units(monkeypatch, commands, run_module):
         monkeypatch.setattr(server_units, "Docker", lambda: docker)
         monkeypatch.setattr(server_units, "unit_states", lambda _units, _docker: states)
         monkeypatch.setattr(server_units, "journal", lambda *_a, **_k: ["last words"])
-        shown = {"ActiveState": after, "SubState": "x", "Result": result, "InvocationID": "i"}
-        monkeypatch.setattr(server_units, "show_units", lambda names: dict.fromkeys(names, shown))
+        properties = {"ActiveState": after, "SubState": "x", "Result": "y", "InvocationID": "i", **(shown or {})}
+        monkeypatch.setattr(server_units, "show_units", lambda names: dict.fromkeys(names, properties))
         wanted = dict.fromkeys(states, "a:1")
         return run_module(server_units, check_mode, operation=operation, units=wanted, **arguments), asked
 
@@ -141,6 +141,20 @@ def test_a_replica_that_does_not_get_ready_leaves_the_other_one_alone(units):
     order = {"api": API, "api-2": API, "worker": WORKER}
     _answer, asked = units("restart", {"api": UP, "api-2": UP, "worker": UP}, after="failed", order=order)
     assert asked[-1] == "systemctl start --no-block -- worker"
+
+
+@pytest.mark.parametrize("operation", ["converge", "restart"])
+def test_workers_that_stop_for_what_they_need_are_told(units, monkeypatch, operation):
+    """The unit of the database stops and starts them; the run only waits and says so."""
+    written = {"db": {"users_first": True}, "worker": {"quiet": "TSTP"}, "api": {}}
+    monkeypatch.setattr(server_units, "managed_unit", lambda name: written.get(name, {}))
+    answer, asked = units(operation, {"db": STALE}, shown={"WantedBy": "docker.service api worker"})
+    assert answer["units"]["worker"] == {"action": "restart", "reasons": ["db restarts"]}
+    assert answer["units"].keys() == {"db", "worker"}
+    assert asked[-2:] == ["systemctl start -- db", "systemctl start -- worker"]
+    announced, _asked = units(operation, {"db": STALE}, shown={"WantedBy": "worker"}, check_mode=True)
+    assert announced["units"] == answer["units"]
+    assert units(operation, {"worker": STALE}, shown={"WantedBy": ""})[0]["units"].keys() == {"worker"}
 
 
 def test_the_order_of_a_stop(units):
