@@ -81,12 +81,10 @@ def test_a_migration_that_fails_leaves_the_old_version_serving(host, site, play,
     host.check_output("docker pull --quiet getlago/api:%s", NEW)
     with load(site) as sent:
         failed = plays.attempt(server.name, lago_api_container_image_tag=broken_image, **change)
-        again = plays.attempt(server.name, lago_api_container_image_tag=broken_image, **change)
-    for run in (failed, again):
-        said = run.stdout + run.stderr
-        assert run.returncode != 0
-        assert "mash-lago-migrate.service failed; nothing after it was changed." in said
-        assert "This migration fails half way" in said
+    said = failed.stdout + failed.stderr
+    assert failed.returncode != 0
+    assert "mash-lago-migrate.service failed; nothing after it was changed." in said
+    assert "This migration fails half way" in said
     sent.assert_all_arrived(host)
     assert restarted(before, host) == set()
     # Nor would a reboot start anything of the new version.
