@@ -282,7 +282,7 @@ def _step(service: dict, server: t.Mapping, key: str, product: t.Any, record_pat
 
 def users_changes(unit: str, units_seen: t.Mapping) -> dict[str, dict]:
     """The workers that its own unit stops before a restart, and starts after it."""
-    users = {name: units_seen.get(name, {}) for name in units_seen[unit].get("needed_by", [])}
+    users = {name: units_seen.get(name, {}) for name in units_seen.get(unit, {}).get("needed_by", [])}
     return {
         name: {"action": "restart", "reasons": [f"{unit} restarts"]}
         for name, seen in users.items()

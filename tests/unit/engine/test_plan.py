@@ -279,9 +279,11 @@ def test_units_that_nothing_asks_for_any_more():
 
 def test_workers_that_stop_for_another_postgres_are_announced():
     host = VirtualHost(change={"postgres_container_memory_limit": "3g"})
-    server = installed()
-    server["units"]["mash-postgres.service"]["needed_by"] = ["mash-lago-api.service", "mash-lago-api-worker.service"]
-    server["units"]["mash-lago-api-worker.service"]["quiet"] = "TSTP"
+    seen = {
+        "mash-postgres.service": {"needed_by": ["mash-lago-api.service", "mash-lago-api-worker.service"]},
+        "mash-lago-api-worker.service": {"quiet": "TSTP"},
+    }
+    server = merged(installed(), {"units": seen})
     units = host.plan("postgres", server).units
     assert units.keys() == {"mash-postgres.service", "mash-lago-api-worker.service"}
     assert units["mash-lago-api-worker.service"] == {
