@@ -225,7 +225,16 @@ def test_a_step_that_takes_long_is_waited_for_again(units, record, monkeypatch):
     # By now it has ended.
     number = len(calls)
     answer, _asked = units(
-        "step", {"a.service": DOWN}, {}, "inactive", False, run, "success", steps=arguments, patience=1, begun=begun
+        "step",
+        {"a.service": DOWN},
+        {},
+        "inactive",
+        False,
+        run,
+        {"Result": "success"},
+        steps=arguments,
+        patience=1,
+        begun=begun,
     )
     assert (answer["begun"], len(calls)) == ({}, number), "it is not started a second time"
     assert json.loads(path.read_text())["image_id"] == "sha256:1"
