@@ -67,25 +67,34 @@ class Redis:
         self.values[key] = value
 
     def lrange(self, key, start, end):
-        return self.values[key][start : end + 1]
+        return self.values[key][start : end + 1 if end >= 0 else None]
+
+    def smembers(self, key):
+        return sorted(self.values[key])
+
+    def hgetall(self, key):
+        return [word for pair in self.values[key].items() for word in pair]
+
+    def zrange(self, key, *_all):
+        return [word for pair in self.values[key] for word in pair]
 
     def rpush(self, key, *words):
         self.values.setdefault(key, []).extend(words)
 
     def sscan(self, key, *_rest):
-        return [b"0", sorted(self.values[key])]
+        return [b"0", self.smembers(key)]
 
     def sadd(self, key, *words):
         self.values.setdefault(key, set()).update(words)
 
     def hscan(self, key, *_rest):
-        return [b"0", [word for pair in self.values[key].items() for word in pair]]
+        return [b"0", self.hgetall(key)]
 
     def hset(self, key, *words):
         self.values.setdefault(key, {}).update(zip(words[::2], words[1::2], strict=True))
 
     def zscan(self, key, *_rest):
-        return [b"0", [word for pair in self.values[key] for word in pair]]
+        return [b"0", self.zrange(key)]
 
     def zadd(self, key, *words):
         self.values[key] = (*self.values.get(key, ()), *zip(words[1::2], words[::2], strict=True))
@@ -104,6 +113,10 @@ def test_keys_of_every_kind_arrive_with_their_lives():
         b"schedule": ((b"job", b"1700000000.25"), (b"other", b"3")),
         b"locks": {b"a": b"1", b"b": b"2"},
         b"cache": b"soon gone",
+        b"cache of much": b"x" * 100_000,
+        b"long set": {b"%d" % number for number in range(1200)},
+        b"long hash": {b"%d" % number: b"1" for number in range(1200)},
+        b"dead": tuple((b"%d" % number, b"1.5") for number in range(1200)),
     }
     origin, target = Redis(values, {b"cache": 5000}), Redis({b"of an earlier try": b"x"})
     keys.copy(origin, target)

@@ -11,6 +11,17 @@ from shell import Failure, Progress, say
 BATCH = 500
 # Kind of key to its number of entries.
 SIZES = {b"string": "STRLEN", b"list": "LLEN", b"set": "SCARD", b"zset": "ZCARD", b"hash": "HLEN"}
+# A text of more bytes is not read together with others.
+LARGE_TEXT = 64 * 1024
+# How a short one is read at once, and a long one in parts: the command, and how many words one entry has.
+WHOLE = {
+    b"string": ("GET",),
+    b"list": ("LRANGE", 0, -1),
+    b"set": ("SMEMBERS",),
+    b"hash": ("HGETALL",),
+    b"zset": ("ZRANGE", 0, -1, "WITHSCORES"),
+}
+SCANS = {b"set": ("SSCAN", 1), b"hash": ("HSCAN", 2), b"zset": ("ZSCAN", 2)}
 
 
 class Keys:
@@ -65,16 +76,19 @@ def copy_some(origin, target, keys):
         if kind != b"none" and kind not in SIZES:
             raise Failure(f"Redis' key {key.decode(errors='replace')!r} is a {kind.decode()}, which Lago uses nowhere.")
     found = [(key, kind) for key, kind in zip(keys, kinds) if kind != b"none"]
-    # Before, or what ends now would stay for ever; in milliseconds, -1 for never.
+    # Before the values, or what ends now would stay for ever; in milliseconds, -1 for never, -2 for gone.
     lives = origin.ask_all([("PTTL", key) for key, _kind in found])
-    copied = [(key, kind, life) for (key, kind), life in zip(found, lives) if life != -2]
-    for key, kind, life in copied:
-        for command in writes(origin, key, kind):
-            target.ask(*command)
-        if life > 0:
-            target.ask("PEXPIRE", key, life)
-    compare(origin, target, [(key, kind) for key, kind, life in copied if life < 0])
-    return len(copied)
+    sizes = origin.ask_all([(SIZES[kind], key) for key, kind in found])
+    whole = [one for one, size in zip(found, sizes) if size <= (LARGE_TEXT if one[1] == b"string" else BATCH)]
+    values = origin.ask_all([(WHOLE[kind][0], key, *WHOLE[kind][1:]) for key, kind in whole])
+    target.ask_all([made(key, kind, value) for (key, kind), value in zip(whole, values) if value not in (None, [])])
+    for key, kind in found:
+        if (key, kind) not in whole:
+            for part in parts(origin, key, kind):
+                target.ask(*made(key, kind, part))
+    target.ask_all([("PEXPIRE", key, life) for (key, _kind), life in zip(found, lives) if life > 0])
+    compare(origin, target, [one for one, life in zip(found, lives) if life == -1])
+    return len(found)
 
 
 def compare(origin, target, keys):
@@ -85,32 +99,31 @@ def compare(origin, target, keys):
             raise Failure(f"Redis' key {key.decode(errors='replace')!r} has {before} entries, and {after} were copied.")
 
 
-def writes(origin, key, kind):
-    """The commands that make the key anew; long ones in parts."""
+def made(key, kind, value):
+    """The command that makes a key, or adds to it."""
+    if kind == b"string":
+        return ("SET", key, value)
+    if kind == b"zset":
+        # It is read as members and scores, and written as scores and members.
+        return ("ZADD", key, *(word for member, score in zip(value[::2], value[1::2]) for word in (score, member)))
+    return ({b"list": "RPUSH", b"set": "SADD", b"hash": "HSET"}[kind], key, *value)
+
+
+def parts(origin, key, kind):
+    """A long value in parts, a short one whole."""
     if kind == b"string":
         value = origin.ask("GET", key)
-        return [] if value is None else [("SET", key, value)]
-    if kind == b"list":
-        return listed(origin, key)
-    if kind == b"set":
-        return [("SADD", key, *part) for part in scanned(origin, "SSCAN", key, 1)]
-    if kind == b"hash":
-        return [("HSET", key, *part) for part in scanned(origin, "HSCAN", key, 2)]
-    # ZSCAN gives members and scores, ZADD takes scores and members.
-    return [
-        ("ZADD", key, *(word for member, score in zip(part[::2], part[1::2]) for word in (score, member)))
-        for part in scanned(origin, "ZSCAN", key, 2)
-    ]
+        yield from [] if value is None else [value]
+    elif kind == b"list":
+        start = 0
+        while part := origin.ask("LRANGE", key, start, start + BATCH - 1):
+            yield part
+            start += len(part)
+    else:
+        yield from scanned(origin, *SCANS[kind], key)
 
 
-def listed(origin, key):
-    start = 0
-    while part := origin.ask("LRANGE", key, start, start + BATCH - 1):
-        yield ("RPUSH", key, *part)
-        start += len(part)
-
-
-def scanned(origin, command, key, width):
+def scanned(origin, command, width, key):
     cursor = b"0"
     while True:
         cursor, part = origin.ask(command, key, cursor, "COUNT", BATCH)
