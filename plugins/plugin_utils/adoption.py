@@ -79,6 +79,7 @@ def adoption_of(project: t.Mapping, options: t.Mapping[str, t.Mapping], user: t.
     keys(found, project, environment)
     addresses(found, environment, user)
     settings(found, environment, options)
+    front(found, project)
     workers(found, project, environment, user, kinds)
     changed_since(found, project, environment)
     others(found, project)
@@ -225,6 +226,14 @@ def settings(found: Adoption, environment: t.Mapping[str, str], options: t.Mappi
         )
 
 
+def front(found: Adoption, project: t.Mapping) -> None:
+    """Only the front end has this one under the same name as the API."""
+    for name in project["processes"].get("front", []):
+        if value := project["containers"][name]["environment"].get("SENTRY_DSN"):
+            found.variables["lago_front_environment_variable_sentry_dsn"] = value
+            found.secret.add("lago_front_environment_variable_sentry_dsn")
+
+
 def as_option(value: str, option: t.Mapping) -> t.Any:
     if option["type"] == "bool":
         return value.lower() not in OFF
@@ -247,16 +256,23 @@ def workers(found: Adoption, project: t.Mapping, environment: t.Mapping, user: t
 
 def changed_since(found: Adoption, project: t.Mapping, environment: t.Mapping[str, str]) -> None:
     """What somebody wrote into .env and never brought up."""
+    keys_of_lago = {name for names in SECRETS.values() for name in names}
     differing = sorted(
         name
         for name, value in project["environment_file"].items()
-        if name in environment and "".join(value.split()) != "".join(environment[name].split())
+        # An empty one stands for a default of the project.
+        if value and name in environment and "".join(value.split()) != "".join(environment[name].split())
     )
-    if differing:
+    up = f"docker compose --project-directory {project['directory']} up --detach"
+    if changed := [name for name in differing if name in keys_of_lago]:
         found.problems.append(
-            f"{project['directory']}/.env has other values than the API's container runs with: {', '.join(differing)}. "
-            "Put the old ones back, or bring it up: docker compose --project-directory "
-            f"{project['directory']} up --detach"
+            f"{project['directory']}/.env has other keys than the API's container runs with: {', '.join(changed)}. Put "
+            f"the old ones back, which are in the container. Who means the new ones: {up}"
+        )
+    if changed := [name for name in differing if name not in keys_of_lago]:
+        found.hints.append(
+            f"{project['directory']}/.env has other values than the containers run with, which count here: "
+            f"{', '.join(changed)}. To bring them up first: {up}"
         )
 
 

@@ -132,7 +132,7 @@ def without(project, *names):
         ),
         (lambda make: make({"LAGO_FRONT_URL": "http://192.0.2.1"}), "lago_hostname: the project calls itself"),
         (lambda make: make({"MINE": "two\nlines"}), "MINE has several lines"),
-        (lambda make: make(environment_file={"SECRET_KEY_BASE": "another"}), "other values than the API's container"),
+        (lambda make: make(environment_file={"SECRET_KEY_BASE": "another"}), "has other keys than the API's container"),
     ],
 )
 def test_what_stands_in_the_way(project, change, said):
@@ -159,6 +159,24 @@ def test_other_releases_and_images_without_one(project):
     assert any("Which release" in problem for problem in adopted(unnamed).problems)
     unnamed["containers"]["lago-api"]["image_environment"] = {"LAGO_VERSION": "v1.51.0"}
     assert adopted(unnamed).passing == {"lago_version": "v1.51.0"}
+
+
+def test_what_was_written_into_env_and_never_brought_up(project):
+    written = {"LAGO_FROM_EMAIL": "new@example.com", "LAGO_API_URL": "", "POSTGRES_PASSWORD": "secret-of-the-project"}
+    found = adopted(project({"LAGO_FROM_EMAIL": "old@example.com"}, environment_file=written))
+    assert found.problems == []
+    assert found.variables[f"{PREFIX}lago_from_email"] == "old@example.com"
+    (hint,) = found.hints
+    assert "which count here: LAGO_FROM_EMAIL. " in hint
+    assert "example.com" not in hint
+
+
+def test_errors_of_the_front_end_are_reported_where_they_were(project):
+    reporting = project()
+    reporting["containers"]["lago-front"]["environment"]["SENTRY_DSN"] = "https://key@sentry.example.com/1"
+    found = adopted(reporting)
+    assert found.variables["lago_front_environment_variable_sentry_dsn"] == "https://key@sentry.example.com/1"
+    assert f"{PREFIX}sentry_dsn" not in found.variables
 
 
 def test_what_is_no_part_of_lago_is_named_and_left(project):
