@@ -61,11 +61,8 @@ class ActionModule(ActionBase):
             + [{"path": secret, "mode": "0600"}],
             secrets={secret: json.dumps(asked)},
         )
-        try:
-            command = ["/usr/bin/python3", "-I", "-B", path]
-            follow(self, self._host, UNIT, task_vars, name="The move", command=command)
-        finally:
-            self.files(absent=[secret])
+        command = ["/usr/bin/python3", "-I", "-B", path]
+        follow(self, self._host, UNIT, task_vars, name="The move", lease=self._lease, command=command)
         return {**result, "changed": True}
 
     def files(self, **arguments) -> None:

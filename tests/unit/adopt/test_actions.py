@@ -160,7 +160,7 @@ def move(project, monkeypatch):
 def test_the_program_is_sent_whole_and_its_request_as_a_secret(move):
     action, host, calls = move()
     assert action.run(None, host.variables)["changed"]
-    sent, removed = calls
+    (sent,) = calls
     names = {file["path"].rpartition("/")[2] for file in sent["files"]}
     assert {"__main__.py", "database.py", "keys.py", "postgres.py", "shell.py", "container-quiet.py"} <= names
     assert list(sent["secrets"]) == ["/mash/adopt/request.json"]
@@ -173,17 +173,7 @@ def test_the_program_is_sent_whole_and_its_request_as_a_secret(move):
     }
     assert request["redis"]["target"]["container"] == "mash-valkey"
     assert request["storage"]["target"] == "/mash/lago/data"
-    assert removed["absent"] == ["/mash/adopt/request.json"]
-
-
-def test_the_request_is_removed_when_the_move_fails(move):
-    def fails(*_all, **_further):
-        raise AnsibleActionFail("no")
-
-    action, host, calls = move(follow=fails)
-    with pytest.raises(AnsibleActionFail):
-        action.run(None, host.variables)
-    assert calls[-1]["absent"] == ["/mash/adopt/request.json"]
+    assert "lease" in sent
 
 
 def test_what_is_moved_is_not_moved_again(move):

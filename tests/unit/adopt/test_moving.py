@@ -201,6 +201,8 @@ class Docker:
                 self.policies[name] = command[2].partition("=")[2]
             elif command[1] in ("start", "stop"):
                 self.running[name] = command[1] == "start"
+            elif command[1:3] == ["kill", "--signal=INT"]:
+                self.running[name] = False
         return type("Done", (), {"stdout": answer, "stderr": "", "returncode": 0})()
 
 
@@ -247,11 +249,12 @@ def moved(monkeypatch, request_of):
 
 def test_the_clock_stops_first_and_the_data_last_and_nothing_starts_at_boot(docker, moved):
     assert moved() == ["database", "redis"]
-    stops = [command for command in docker.commands if "stop" in command or "quiet" in command]
+    stops = [command for command in docker.commands if any(word in command for word in ("stop", "quiet", "kill"))]
     assert stops == [
         "docker stop --time=10 clock",
         "quiet --timeout=60 worker TSTP",
         "docker stop --time=35 worker",
+        "docker kill --signal=INT api",
         "docker stop --time=45 api",
         "docker stop --time=120 db",
         "docker stop --time=120 redis",

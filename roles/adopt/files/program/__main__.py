@@ -96,8 +96,11 @@ def put_storage(storage):
 def main():
     os.umask(0o077)
     try:
-        with open(os.path.join(DIRECTORY, "request.json"), encoding="utf-8") as file:
+        path = os.path.join(DIRECTORY, "request.json")
+        with open(path, encoding="utf-8") as file:
             request = json.load(file)
+        # There are passwords in it, and the next run brings it anew.
+        os.unlink(path)
         with open(os.path.join(DIRECTORY, "lock"), "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             move(request)

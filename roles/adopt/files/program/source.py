@@ -5,12 +5,16 @@
 from __future__ import annotations
 
 import json
+import time
 
 from shell import Failure, run, say
 
 # Seconds, as in the units of here: Sidekiq gives jobs 25, Puma 30.
 GRACE = {"clock": 10, "worker": 35, "api": 45, "front": 10, "pdf": 30}
+OTHER_GRACE = 10
 DATA_GRACE = 120
+# Between two looks at whether one has ended.
+INTERVAL = 0.5
 # Sidekiq takes no more jobs.
 QUIET = "TSTP"
 
@@ -67,7 +71,16 @@ class Source:
                 say(f"Stopping {name}")
                 if process == "worker":
                     run([*self._quiet, f"--timeout={self._drain}", name, QUIET], check=False)
-                run(["docker", "stop", f"--time={GRACE[process]}", name])
+                elif process == "api":
+                    self._interrupt(name, GRACE[process])
+                run(["docker", "stop", f"--time={GRACE.get(process, OTHER_GRACE)}", name])
+
+    def _interrupt(self, name, seconds):
+        """Puma as a container's first process finishes its requests on SIGTERM, and then never ends."""
+        run(["docker", "kill", "--signal=INT", name], check=False)
+        deadline = time.monotonic() + seconds
+        while self.running(name) and time.monotonic() < deadline:
+            time.sleep(INTERVAL)
 
     def stop_data(self):
         for name in self._data:
