@@ -135,11 +135,3 @@ def test_all_that_is_wrong_is_said_together_before_anything_is_changed(run):
     for problem in ("has the projects one, two", "no LAGO_RSA_PRIVATE_KEY", "taken by process nginx"):
         assert problem in words
     assert not run.adopted.exists()
-
-
-def test_another_hosts_name_changes_nothing(run):
-    status, log, said = run("--extra-vars=confirm=another")
-    assert status != 0
-    assert "this host is lago.example.com" in " ".join(said.split())
-    assert [one for one in log if not one.startswith("probe")] == []
-    assert not run.adopted.exists()
