@@ -36,7 +36,8 @@ def test_a_missed_tick_is_made_up_for(host):
     host.check_output("systemctl start mash-lago-watchdog.service")
     before, clock = int(inside.sql(host, query)), inside.properties(host, f"{CLOCK}.service", "InvocationID")
     # The journal is asked for ticks of the last 70 minutes; a real one may be among them, and then nothing was missed.
-    real = host.run("journalctl --identifier=%s --since=-75min --quiet --grep=bill_customers", CLOCK).rc == 0
+    triggered = "Triggering 'schedule:bill_customers'"
+    real = host.run("journalctl --identifier=%s --since=-75min --quiet --grep=%s", CLOCK, triggered).rc == 0
     host.check_output("sed -i -E %s %s", 's/"last": [0-9.]+/"last": 1/', state)
     host.check_output("systemctl start mash-lago-watchdog.service")
     host.check_output("systemctl start mash-lago-watchdog.service")
@@ -57,7 +58,10 @@ def test_locks_without_a_job(host, server, play):
 
 
 def test_how_containers_ended(host, server):
+    before = inside.properties(host, "mash-lago-pdf", "InvocationID")
     host.check_output("docker kill mash-lago-pdf")
+    # Its unit takes a moment to notice, and looks well until then.
+    eventually(lambda: inside.properties(host, "mash-lago-pdf", "InvocationID") != before)
     eventually(lambda: inside.all_active(host), seconds=120)
     shown = plays.attempt(server.name, playbook="playbooks/exit_codes.yml")
     assert re.search(r"mash-lago-pdf\[\d+\]: container ended with exit code 137, out of memory: false", shown.stdout)
