@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What a client sees of the API."""
 
+import base64
 import json
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -73,6 +75,14 @@ def refused(function, *arguments):
     with pytest.raises(LagoApiError) as error:
         function(*arguments)
     return error.value
+
+
+def test_the_public_half_of_the_key_that_signs(bed):
+    pem = base64.b64decode(bed.defaults["LAGO_RSA_PRIVATE_KEY"])
+    public = subprocess.run(["openssl", "rsa", "-pubout"], input=pem, capture_output=True, check=True).stdout
+    assert Client(api_key=KEY, api_url=bed.api.url(3000)).webhooks.public_key() == public
+    assert base64.b64decode(call(bed.api, "/api/v1/webhooks/public_key")[2]) == public
+    assert call(bed.api, "/api/v1/webhooks/public_key", key=None)[0] == 401
 
 
 def test_events_that_are_refused(bed):

@@ -47,6 +47,10 @@ def test_what_a_worker_signs_the_api_verifies(host):
     assert ruby(host, "mash-lago-api", verify, signature, "another") == "false"
 
 
+def test_clients_are_given_its_public_half(host, site):
+    assert site.client().webhooks.public_key().decode().strip() == public_key(host)
+
+
 def test_it_is_made_once(host):
     """Also where the record of the step that makes it is lost."""
     key, before = public_key(host), inside.invocations(host)

@@ -17,6 +17,8 @@ Rails.application.routes.draw do
     namespace :v1 do
       put "organizations", to: "organizations#update"
       get "organizations", to: "organizations#show"
+      get "webhooks/public_key", to: "webhooks#public_key"
+      get "webhooks/json_public_key", to: "webhooks#json_public_key"
       post "events/batch", to: "events#batch"
       resources :events, only: %i[create show], param: :transaction_id, constraints: { transaction_id: %r{[^/]+} }
       resources :billable_metrics, only: %i[create show], param: :code, constraints: { code: %r{[^/]+} }, format: false
