@@ -28,7 +28,9 @@ class ActionModule(ActionBase):
             return {**result, "changed": False, "confirmed": False}
         self.say(host, [*adopted["announced"], *adopted["hints"], f"These lines are written to {adopted['path']}"])
         if project["record"]:
-            self.say(host, ["An earlier run began with that; what is left of it is done now."])
+            self.say(
+                host, ["An earlier run began with that; what is left of it is done now.", *moving.way_back(project)]
+            )
         if self._task.check_mode or not arguments["confirm"]:
             again = f"just adopt-compose {project['directory']} -e confirm={host}"
             self.say(host, [f"Nothing was changed. To do it: {again}"])

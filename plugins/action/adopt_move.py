@@ -62,7 +62,11 @@ class ActionModule(ActionBase):
             secrets={secret: json.dumps(asked)},
         )
         command = ["/usr/bin/python3", "-I", "-B", path]
-        follow(self, self._host, UNIT, task_vars, name="The move", lease=self._lease, command=command)
+        try:
+            follow(self, self._host, UNIT, task_vars, name="The move", lease=self._lease, command=command)
+        except AnsibleActionFail as error:
+            again = f"just adopt-compose {project['directory']} -e confirm={self._host}"
+            raise AnsibleActionFail(f"{error.message}\nTo go on from there: {again}", result=error.result) from error
         return {**result, "changed": True}
 
     def files(self, **arguments) -> None:

@@ -79,6 +79,8 @@ def adoption_of(project: t.Mapping, options: t.Mapping[str, t.Mapping], user: t.
     keys(found, project, environment)
     addresses(found, environment, user)
     settings(found, environment, options)
+    # Organisation and users come with the database, whatever vars.yml has for a new installation.
+    found.variables["lago_migrate_environment_variable_lago_create_org"] = False
     front(found, project)
     workers(found, project, environment, user, kinds)
     changed_since(found, project, environment)

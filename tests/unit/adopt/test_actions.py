@@ -176,6 +176,17 @@ def test_the_program_is_sent_whole_and_its_request_as_a_secret(move):
     assert "lease" in sent
 
 
+def test_a_move_that_fails_says_what_to_type(move):
+    def fails(*_all, **_further):
+        raise AnsibleActionFail("no room")
+
+    action, host, _calls = move(follow=fails)
+    with pytest.raises(
+        AnsibleActionFail, match="no room\nTo go on from there: just adopt-compose /opt/lago -e confirm="
+    ):
+        action.run(None, host.variables)
+
+
 def test_what_is_moved_is_not_moved_again(move):
     action, host, calls = move(record={"directory": "/opt/lago", "state": "moved"})
     assert not action.run(None, host.variables)["changed"]

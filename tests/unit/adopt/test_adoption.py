@@ -33,6 +33,7 @@ def test_the_vendors_project_as_it_is(project):
         f"{PREFIX}encryption_key_derivation_salt": "salt-of-the-project",
         f"{PREFIX}secret_key_base": "secret-key-base-of-the-project",
         "lago_hostname": "billing.example.com",
+        "lago_migrate_environment_variable_lago_create_org": False,
         f"{PREFIX}lago_api_url": "https://billing.example.com/api",
     }
 

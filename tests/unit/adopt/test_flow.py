@@ -43,7 +43,8 @@ def run(copy, tmp_path):
     """Runs the playbook: its status, what was done, what was said."""
     state = tmp_path / "state.json"
     key = subprocess.run(["openssl", "genrsa", "2048"], capture_output=True, text=True, check=True).stdout
-    project = project_of(containers_of(), rsa_key=key)
+    # The vendor's own example, with which many run: it stays, with a warning.
+    project = project_of(containers_of({"LAGO_ENCRYPTION_PRIMARY_KEY": "your-encryption-primary-key"}), rsa_key=key)
     server = {**SERVER, "listeners": []}
     state.write_text(json.dumps({"record": {}, "log": [], "server": server, "project": project}))
     inventory = tmp_path / "hosts"
@@ -85,6 +86,7 @@ def test_without_a_name_nothing_is_changed_and_no_secret_is_shown(run):
     status, log, said = run("-vvvv")
     assert status == 0, said
     assert log == ["probe", f"probe without {LEAVING}"]
+    assert "lago_api_environment_variable_encryption_primary_key" in said.partition("Lines for vars.yml")[0]
     assert "Nothing was changed. To do it: just adopt-compose /opt/lago -e confirm=lago.example.com" in said
     assert "of-the-project" not in said
     assert not run.adopted.exists()
