@@ -39,7 +39,10 @@ class CallbackModule(CallbackBase):
         task, answer = result.task.action, result.result
         if task == PROBE:
             units = answer["server"]["units"].items()
-            self._host(result)["invocations"] = {name: unit.get("invocation", "") for name, unit in units}
+            # What a timer starts has run to its end again, whatever a run of the playbook does.
+            self._host(result)["invocations"] = {
+                name: unit.get("invocation", "") if unit["active"] else "" for name, unit in units
+            }
         elif task in ACTIONS:
             changes = self._host(result)["changes"]
             for kind, changed in answer["changes"].items():
