@@ -53,10 +53,11 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def invocations(self) -> dict[str, str]:
-        """Every unit of the product with the id that systemd gave to its last start."""
-        shown = testbed(self.run, "exec", NAME, "systemctl", "show", "--property=Id,InvocationID", "mash-*")
+        """Every unit of the product that runs, with the id that systemd gave to its start."""
+        properties = "--property=Id,InvocationID,ActiveState"
+        shown = testbed(self.run, "exec", NAME, "systemctl", "show", properties, "mash-*")
         blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in shown.strip().split("\n\n")]
-        found = {block["Id"]: block["InvocationID"] for block in blocks}
+        found = {block["Id"]: block["InvocationID"] for block in blocks if block["ActiveState"] == "active"}
         if not found:
             raise BenchError("no unit of the product is on the server")
         return found
