@@ -47,7 +47,7 @@ def looks(host) -> dict:
 
 
 def rows(host, container: str, user: str) -> dict[str, int]:
-    queries = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in TABLES)
+    queries = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in (*TABLES, "users"))
     command = f"docker exec {container} psql --username={user} --dbname=lago --tuples-only --no-align --command=%s"
     return {
         name: int(count) for name, count in (line.split("|") for line in host.check_output(command, queries).split())
