@@ -143,11 +143,13 @@ def test_every_row_job_file_and_credential_is_here(host, story):
     assert inside.sql(host, "SHOW server_version").startswith("17.")
 
 
-def test_the_key_that_signs_is_that_of_the_volume(host, story):
+def test_the_key_that_signs_is_that_of_the_volume(host, story, site):
     (line,) = (
         line for line in host.file("/mash/lago/api/env").content_string.splitlines() if line.startswith("LAGO_RSA_")
     )
     assert base64.b64decode(line.partition("=")[2]).decode() == story.key
+    public = host.check_output(f"openssl rsa -in {VOLUMES.format('rsa')}/private.pem -pubout 2>/dev/null")
+    assert site.client().webhooks.public_key().decode().strip() == public
 
 
 def test_settings_are_in_a_file_that_only_its_owner_reads(story):
