@@ -84,7 +84,7 @@ def test_a_backup_and_losses_after_it(host, site, known):
     index = inside.sql(host, "SELECT indexname FROM pg_indexes WHERE tablename = 'events' AND indexname !~ 'pkey'")
     inside.sql(host, f"DROP INDEX {index.split()[0]}; DELETE FROM payment_providers")
     backups.valkey(host).ask("del", backups.QUEUE)
-    host.check_output("rm %s && touch /mash/lago/data/newer", FILE)
+    host.check_output("rm %s && install -o mash -g mash /dev/null /mash/lago/data/newer", FILE)
     known["damaged"] = backups.rows(host)
     assert known["damaged"].keys() != known["stored"].rows.keys()
 
