@@ -203,7 +203,10 @@ def asked_of(calls):
 
 TRAEFIK = ("mash-container-socket-proxy", "mash-traefik")
 POSTGRES = ("mash-postgres", "mash-postgres-partitions")
-LAGO = ("mash-lago-api", "mash-lago-api-clock", "mash-lago-api-worker", "mash-lago-front", "mash-lago-pdf")
+LAGO = (
+    *("mash-lago-api", "mash-lago-api-clock", "mash-lago-api-worker"),
+    *("mash-lago-front", "mash-lago-pdf", "mash-lago-watchdog"),
+)
 EACH = [("converge", *TRAEFIK), ("converge", *POSTGRES), ("converge", "mash-valkey"), ("converge", *LAGO)]
 BACKUP = ("mash-backup", "mash-backup-verify")
 EVERY = [*EACH, ("converge", *BACKUP)]
@@ -278,7 +281,7 @@ def test_a_tag_of_a_service_that_is_not_carried_does_nothing(calls):
     assert asked_of(calls("root", PLACES[0], "setup", "install-exim-relay")) == []
 
 
-LAGO = "lago_api_environment_variable_"
+VARIABLE = "lago_api_environment_variable_"
 REFUSED = [
     ({"mash_playbook_generic_secret_key": "changeme"}, "it is a placeholder that everybody knows"),
     ({"lago_hostname": "https://lago.example.com"}, "without scheme and port"),
@@ -286,8 +289,8 @@ REFUSED = [
     ({"lago_path_prefix": "/billing"}, "works at the root of a host name only"),
     ({"postgres_connection_port": 70000}, "a port from 1 to 65535"),
     ({"lago_environment_variables_tz": "Mars/Base"}, "a time zone such as UTC"),
-    ({f"{LAGO}lago_use_aws_s3": True}, "set the name of the bucket"),
-    ({f"{LAGO}lago_smtp_port": 465}, "STARTTLS only"),
+    ({f"{VARIABLE}lago_use_aws_s3": True}, "set the name of the bucket"),
+    ({f"{VARIABLE}lago_smtp_port": 465}, "STARTTLS only"),
     ({"lago_api_environment_variables_additional_variables": "OTEL_EXPORTER=false"}, "any value switches it on"),
     ({"mash_playbook_reverse_proxy_type": "nginx"}, "playbook-managed-traefik"),
     ({"lago_version": "v1.15.0"}, "not older than v1.16.0"),
