@@ -109,8 +109,9 @@ class Watchdog:
         """One that was quiet at the last look as well was forgotten."""
         before, found = self.state.get("quiet", {}), {}
         for unit in units:
-            process = quiet_process(unit)
-            if not process or active_state(unit) != "active":
+            # Whoever asks a Docker that was stopped starts it, by its socket.
+            process = quiet_process(unit) if active_state(unit) == "active" else ""
+            if not process:
                 continue
             if before.get(unit) == process:
                 print(f"{unit} was told to take no more jobs, and was forgotten; it is restarted")

@@ -20,7 +20,7 @@ class Server:
     def __init__(self, module, directory, monkeypatch):
         self.module, self.directory = module, directory
         self.now, self.states, self.ticks, self.titles, self.done = NOW, {}, [], {}, []
-        self.fails = set()
+        self.fails, self.asked = set(), []
         monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: self.now))
         monkeypatch.setattr(module, "UNITS", str(directory))
@@ -37,6 +37,7 @@ class Server:
             found = [at for at, unit, line in self.ticks if at >= since and unit in units and text in line]
             output, code = (f"{max(found)}.000000 x", 0) if found else ("", 1)
         elif command[0] == "docker":
+            self.asked.append(command[-1])
             output = command[-1]
         else:
             self.done.append(" ".join(command[1:]))
@@ -150,3 +151,11 @@ def test_a_worker_that_is_being_stopped_is_left_alone(server):
     server.states["mash-worker"] = "deactivating"
     assert [server.look(5, clock=[]) for _ in range(3)] == [0, 0, 0]
     assert server.done == []
+
+
+def test_a_docker_that_was_stopped_is_not_asked(server):
+    """Its socket would start it."""
+    server.worker("mash-worker", "sidekiq 7.3.2 app [1 of 2 busy]")
+    server.states["mash-worker"] = "inactive"
+    assert server.look(clock=[]) == 0
+    assert server.asked == []
