@@ -304,6 +304,15 @@ def wait_for(module, names):
         module.fail_json(msg="\n".join(problems), units={})
 
 
+def wait_for_users(module, names):
+    """They have values of their own, which may still be those of before: their product's turn comes, and is strict."""
+    if names:
+        run(["systemctl", "start", "--", *names], check=False)
+    for name, properties in show_units(names).items():
+        if properties.get("ActiveState") != "active":
+            module.warn(f"{name} did not start again after what it needs: journalctl --unit={name} says why")
+
+
 def waiting_for(leftovers, patience):
     """What still waits for the units, asked until it is nothing."""
     deadline = time.monotonic() + patience
@@ -457,7 +466,7 @@ def main():
                 if changes or steps:
                     calls = [lambda step=step: changes.update(run_step(module, step)) for step in steps]
                     start(module, *split(changes), order, calls)
-                    wait_for(module, sorted(users))
+                    wait_for_users(module, sorted(users))
             changes.update(users)
             for name in off:
                 changes.setdefault(name, {"action": "enable", "reasons": ["it would not come up at boot"]})
@@ -466,7 +475,7 @@ def main():
             users = users_of(changes)
             if changes and not module.check_mode:
                 start(module, [], sorted(changes), order)
-                wait_for(module, sorted(users))
+                wait_for_users(module, sorted(users))
             changes.update(users)
         else:
             changes = {

@@ -88,7 +88,8 @@ def test_stopping_it_warns_of_who_needs_it(host):
     for name in [*PROCESSES, "somebodys", "by-hand"]:
         assert f"{name}.service" in said
     assert "need it" not in run(host, "--tags=start-group", group="valkey")
-    assert inside.all_active(host)
+    # The worker, which was stopped before it, starts once it is there.
+    eventually(lambda: inside.all_active(host), seconds=180)
 
 
 def processed(host, event) -> bool:
