@@ -34,6 +34,7 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         self._task_vars = task_vars
+        self._warnings: list = []
         _valid, arguments = self.validate_argument_spec(
             argument_spec={
                 "name": {"type": "str", "required": True},
@@ -67,7 +68,8 @@ class ActionModule(ActionBase):
             "selfhosting_server_changed": True,
             "selfhosting_done": [*task_vars.get("selfhosting_done", []), done["changes"]],
         }
-        return {**result, "changed": True, **done, "ansible_facts": facts}
+        warnings = {"warnings": self._warnings} if self._warnings else {}
+        return {**result, "changed": True, **done, **warnings, "ansible_facts": facts}
 
     def plan(self, product: Product, server: dict, stored: dict) -> Plan:
         if not product.enabled:
@@ -141,6 +143,7 @@ class ActionModule(ActionBase):
         answer = self._execute_module(module_name=f"{MODULES}.{name}", module_args=arguments, task_vars=self._task_vars)
         if answer.get("failed"):
             raise AnsibleActionFail(answer.get("msg") or f"{name} failed", result=answer)
+        self._warnings += answer.get("warnings", [])
         return answer
 
     def files(self, files: list, **arguments) -> dict:

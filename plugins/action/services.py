@@ -48,6 +48,8 @@ class ActionModule(ActionBase):
         )
         if answer.get("failed"):
             raise AnsibleActionFail(answer.get("msg"), result=answer)
+        if answer.get("warnings"):
+            result["warnings"] = [*result.get("warnings", []), *answer["warnings"]]
         changes = {"units": answer["units"]}
         facts = {"selfhosting_done": [*task_vars.get("selfhosting_done", []), changes]} if answer["changed"] else {}
         return {**result, "changed": answer["changed"], "changes": changes, "ansible_facts": facts}

@@ -304,13 +304,15 @@ def wait_for(module, names):
         module.fail_json(msg="\n".join(problems), units={})
 
 
-def wait_for_users(module, names):
-    """They have values of their own, which may still be those of before: their product's turn comes, and is strict."""
+def wait_for_users(names):
+    """What to say of those that stay down: they may still have values of before, until their own product's turn."""
     if names:
         run(["systemctl", "start", "--", *names], check=False)
-    for name, properties in show_units(names).items():
-        if properties.get("ActiveState") != "active":
-            module.warn(f"{name} did not start again after what it needs: journalctl --unit={name} says why")
+    return [
+        f"{name} did not start again after what it needs: journalctl --unit={name} says why"
+        for name, properties in show_units(names).items()
+        if properties.get("ActiveState") != "active"
+    ]
 
 
 def waiting_for(leftovers, patience):
@@ -441,7 +443,7 @@ def main():
     )
     operation, order, steps = (module.params[name] for name in ("operation", "order", "steps"))
     units = {name: {"image": image} for name, image in module.params["units"].items()}
-    changes = {}
+    changes, warnings = {}, []
     try:
         if operation == "step":
             changes = {name: {"action": "run", "reasons": []} for name in units}
@@ -466,7 +468,7 @@ def main():
                 if changes or steps:
                     calls = [lambda step=step: changes.update(run_step(module, step)) for step in steps]
                     start(module, *split(changes), order, calls)
-                    wait_for_users(module, sorted(users))
+                    warnings = wait_for_users(sorted(users))
             changes.update(users)
             for name in off:
                 changes.setdefault(name, {"action": "enable", "reasons": ["it would not come up at boot"]})
@@ -475,7 +477,7 @@ def main():
             users = users_of(changes)
             if changes and not module.check_mode:
                 start(module, [], sorted(changes), order)
-                wait_for_users(module, sorted(users))
+                warnings = wait_for_users(sorted(users))
             changes.update(users)
         else:
             changes = {
@@ -488,7 +490,7 @@ def main():
                     run(["systemctl", "stop", "--", *names])
     except EngineError as error:
         module.fail_json(msg=str(error), units=changes)
-    module.exit_json(changed=bool(changes), units=changes)
+    module.exit_json(changed=bool(changes), units=changes, warnings=warnings)
 
 
 if __name__ == "__main__":

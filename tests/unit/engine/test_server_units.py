@@ -157,6 +157,18 @@ def test_workers_that_stop_for_what_they_need_are_told(units, monkeypatch, opera
     assert units(operation, {"worker": STALE}, shown={"WantedBy": ""})[0]["units"].keys() == {"worker"}
 
 
+def test_a_worker_that_still_has_the_password_of_before_is_no_failure(units, monkeypatch):
+    """It starts when its own product's turn has come."""
+    written = {"db": {"users_first": True}, "worker": {"quiet": "TSTP"}}
+    monkeypatch.setattr(server_units, "managed_unit", lambda name: written.get(name, {}))
+    monkeypatch.setattr(server_units, "failures", lambda _names: [])
+    monkeypatch.setattr(server_units, "is_active", lambda _name: True)
+    answer, _asked = units("converge", {"db": STALE}, shown={"WantedBy": "worker"}, after="activating")
+    assert answer["units"].keys() == {"db", "worker"}
+    (said,) = answer["warnings"]
+    assert said.startswith("worker did not start again")
+
+
 def test_the_order_of_a_stop(units):
     _answer, asked = units("stop", {"api": UP, "clock": UP, "w": UP}, order={"clock": CLOCK, "w": WORKER})
     assert asked == ["systemctl stop -- clock", "systemctl stop -- w", "systemctl stop -- api"]
