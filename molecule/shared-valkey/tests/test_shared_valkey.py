@@ -100,7 +100,9 @@ def processed(host, event) -> bool:
 @pytest.mark.parametrize("password", ["with / and % and a blank", ""])
 def test_another_password_reaches_all_in_one_run(host, site, play, password):
     done = play(valkey_connection_password=password)
-    assert done.units == dict.fromkeys([f"{name}.service" for name in [VALKEY, *PROCESSES]], "restart")
+    assert done.units.keys() == {f"{name}.service" for name in [VALKEY, *PROCESSES]}
+    # The worker stops and starts with Valkey, and may be down until its own turn because it has the password of before.
+    assert {action for unit, action in done.units.items() if "worker" not in unit} == {"restart"}
     refused = host.check_output("docker exec %s valkey-cli get anything 2>&1 || true", VALKEY)
     assert ("NOAUTH" in refused) == bool(password)
     eventually(lambda: site.get("/api/v1/organizations").from_lago)
