@@ -31,10 +31,13 @@ class ActionModule(ActionBase):
     supports_check_mode = True
     supports_diff = True
 
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._warnings: list = []
+
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         self._task_vars = task_vars
-        self._warnings: list = []
         _valid, arguments = self.validate_argument_spec(
             argument_spec={
                 "name": {"type": "str", "required": True},
