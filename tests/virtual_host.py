@@ -8,6 +8,7 @@ import copy
 import functools
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -77,6 +78,18 @@ SERVER = {
     "python_docker": False,
     "programs": ["restic"],
 }
+
+
+def collection_copy(root):
+    """A copy of the collection below a directory that finds itself there; for tests that put other plugins into it."""
+    for name in ("playbooks", "plugins", "roles", "meta"):
+        shutil.copytree(REPOSITORY / name, root / name, symlinks=True)
+    for name in ("ansible.cfg", "galaxy.yml", "versions.yml"):
+        shutil.copy(REPOSITORY / name, root / name)
+    link = root / "collections" / "ansible_collections" / "selfhosting" / "lago"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(root)
+    return root
 
 
 class Loader(DataLoader):

@@ -9,21 +9,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from virtual_host import REPOSITORY, SERVER
+from virtual_host import REPOSITORY, SERVER, collection_copy
 
 HOST = "lago.example.com"
 HERE = Path(__file__).parent / "upgrade_flow"
 ACTIONS = (
-    *(
-        "server_probe",
-        "product",
-        "product_files",
-        "program",
-        "upgrade_tasks",
-        "server_files",
-        "server_units",
-        "run_end",
-    ),
+    *("server_probe", "product", "product_files", "program", "upgrade_tasks"),
+    *("server_files", "server_units", "run_end"),
 )
 TASK = "upgrade:perform_required_jobs"
 BACKUP = ["mash-backup", "mash-backup-verify"]
@@ -33,14 +25,7 @@ UNIT = {"product": "mash-lago", "enabled": True, "active": True, "stale": [], "s
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     """The collection with plugins that carry out nothing."""
-    root = tmp_path_factory.mktemp("collection")
-    for name in ("playbooks", "plugins", "roles", "meta"):
-        shutil.copytree(REPOSITORY / name, root / name, symlinks=True)
-    for name in ("ansible.cfg", "galaxy.yml", "versions.yml"):
-        shutil.copy(REPOSITORY / name, root / name)
-    link = root / "collections" / "ansible_collections" / "selfhosting" / "lago"
-    link.parent.mkdir(parents=True)
-    link.symlink_to(root)
+    root = collection_copy(tmp_path_factory.mktemp("collection"))
     for name in ACTIONS:
         shutil.copy(HERE / "action.py", root / "plugins" / "action" / f"{name}.py")
     shutil.copy(HERE / "module.py", root / "plugins" / "modules" / "lago_running.py")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from compose_projects import containers_of, project_of
-from virtual_host import REPOSITORY, SERVER
+from virtual_host import REPOSITORY, SERVER, collection_copy
 
 HOST = "lago.example.com"
 HERE = Path(__file__).parent / "flow"
@@ -22,14 +22,7 @@ LEAVING = "lago-api,lago-api-clock,lago-api-worker,lago-db,lago-front,lago-migra
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     """The collection with plugins that carry out nothing."""
-    root = tmp_path_factory.mktemp("collection")
-    for name in ("playbooks", "plugins", "roles", "meta"):
-        shutil.copytree(REPOSITORY / name, root / name, symlinks=True)
-    for name in ("ansible.cfg", "galaxy.yml", "versions.yml"):
-        shutil.copy(REPOSITORY / name, root / name)
-    link = root / "collections" / "ansible_collections" / "selfhosting" / "lago"
-    link.parent.mkdir(parents=True)
-    link.symlink_to(root)
+    root = collection_copy(tmp_path_factory.mktemp("collection"))
     for name in ("server_probe", "product", "adopt_move", "run_end"):
         shutil.copy(ACTION, root / "plugins" / "action" / f"{name}.py")
     for name in ("compose_project", "lago_keys", "server_files"):
