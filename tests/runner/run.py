@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Runs groups of steps one after the other, the steps of a group side by side."""
+"""Runs steps in the order of the list, some side by side."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from .steps import Group, Step
 CLEANUP_LIMIT_SECONDS = 180
 # Lines of a failed step's log to show.
 TAIL_LINES = 60
+# A step is one process at work or a server of tests, which is about what a core can do.
+AT_ONCE = 2
 
 
 class Run:
-    def __init__(self, groups: Sequence[Group], processes: Processes, logs: Path) -> None:
+    def __init__(self, groups: Sequence[Group], processes: Processes, logs: Path, at_once: int = AT_ONCE) -> None:
         self.groups = groups
         self.processes = processes
         self.logs = logs
+        self.at_once = at_once
         self.live = sum(len(group.steps) for group in groups) == 1
         self.results: dict[str, Result] = {}
         self.started: set[str] = set()
@@ -31,8 +34,7 @@ class Run:
 
     def all(self) -> list[Result]:
         try:
-            for group in self.groups:
-                self.group(group)
+            self.run()
         except KeyboardInterrupt:
             self.interrupted = True
             print("Interrupted: ending what runs and cleaning up", flush=True)
@@ -46,17 +48,17 @@ class Run:
     def steps(self) -> list[Step]:
         return [step for group in self.groups for step in group.steps]
 
-    def group(self, group: Group) -> None:
+    def run(self) -> None:
         """A step begins when those it needs are done; at most at_once run."""
-        selected = {step.name for step in self.steps()}
-        waiting = list(group.steps)
+        waiting = self.steps()
+        selected = {step.name for step in waiting}
         running: dict[concurrent.futures.Future[Result], Step] = {}
-        pool = concurrent.futures.ThreadPoolExecutor(group.at_once)
+        pool = concurrent.futures.ThreadPoolExecutor(self.at_once)
         try:
             while waiting or running:
                 for step in list(waiting):
                     ready = all(need in self.results for need in step.needs if need in selected)
-                    if ready and len(running) < group.at_once:
+                    if ready and len(running) < self.at_once:
                         waiting.remove(step)
                         running[pool.submit(self.step, step)] = step
                 done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)

@@ -35,7 +35,6 @@ class Step:
 class Group:
     name: str
     steps: tuple[Step, ...]
-    at_once: int = 1
 
 
 def load(path: Path, full: bool = False) -> list[Group]:
@@ -55,7 +54,7 @@ def load(path: Path, full: bool = False) -> list[Group]:
             )
         except (KeyError, TypeError) as error:
             raise StepsError(f"{path}: group {entry.get('group')}: {error}") from error
-        groups.append(Group(entry["group"], steps, entry.get("at_once", 1)))
+        groups.append(Group(entry["group"], steps))
     check(groups, path)
     return groups
 

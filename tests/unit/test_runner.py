@@ -18,16 +18,17 @@ from runner.run import Run
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def group(*entries, name="group", at_once=1):
-    return steps.Group(name, tuple(steps.Step(group=name, **entry) for entry in entries), at_once)
+def group(*entries, name="group"):
+    return steps.Group(name, tuple(steps.Step(group=name, **entry) for entry in entries))
 
 
 @pytest.fixture
 def outcomes(tmp_path):
     """Runs groups and returns the results by name."""
 
-    def run(*groups):
-        return {result.name: result for result in Run(groups, Processes(dict(os.environ)), tmp_path).all()}
+    def run(*groups, at_once=1):
+        done = Run(groups, Processes(dict(os.environ)), tmp_path, at_once).all()
+        return {result.name: result for result in done}
 
     return run
 
@@ -89,7 +90,7 @@ def test_a_failed_step_fails_alone(outcomes):
 
 def test_what_needs_a_failed_step_is_not_run(outcomes, tmp_path):
     needy = {"name": "needy", "command": f"touch {tmp_path}/ran", "needs": ("bad",)}
-    done = outcomes(group({"name": "bad", "command": "false"}, needy, at_once=2))
+    done = outcomes(group({"name": "bad", "command": "false"}, needy), at_once=2)
     assert done["needy"].outcome is Outcome.NOT_RUN
     assert not (tmp_path / "ran").exists()
 
@@ -108,16 +109,14 @@ def test_time_limit_ends_children_and_cleans_up(outcomes, tmp_path):
     assert (tmp_path / "cleaned").exists()
 
 
-def test_steps_of_a_group_run_side_by_side(outcomes, tmp_path):
+def test_steps_run_side_by_side_whatever_their_group(outcomes, tmp_path):
     # Writing to a pipe and reading from it wait for each other.
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     done = outcomes(
-        group(
-            {"name": "writes", "command": f"echo hello > {pipe}", "limit": 5},
-            {"name": "reads", "command": f"read -r line < {pipe}", "limit": 5},
-            at_once=2,
-        )
+        group({"name": "writes", "command": f"echo hello > {pipe}", "limit": 5}, name="one"),
+        group({"name": "reads", "command": f"read -r line < {pipe}", "limit": 5}, name="other"),
+        at_once=2,
     )
     assert all(result.successful for result in done.values())
 
