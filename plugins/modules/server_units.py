@@ -122,6 +122,8 @@ HOUR = 3600
 TICK = 5
 # Enough to count what a step has done: a migration says some lines about each of hundreds.
 LINES_OF_STEP = 5000
+# What is started next comes after what was started before, but does not wait for a long stop or for other units.
+BEGIN_SECONDS = 10
 # Sidekiq gives its jobs 25 s and then puts them back.
 DRAIN_SECONDS = 35
 
@@ -217,7 +219,8 @@ def start(module, down, stale, order, steps=()):
     runs is restarted, what is down is started, and both are waited for together, in the order of the units' own.
 
     What has a rank is stopped before anything is restarted, and started after it: no clock fills queues on which nobody
-    works. Nothing is waited for in between, so that all boot at once. The steps are called right before the restarts.
+    works. Only the beginning of a start is waited for, so that all boot at once. The steps are called right before the
+    restarts.
     """
     run(["systemctl", "reset-failed", "--", *sorted([*down, *stale])], check=False)
     first, *later = turns(stale, order) or [[]]
@@ -235,7 +238,7 @@ def start(module, down, stale, order, steps=()):
     ranked = [name for name in [*down, *first] if rank(name, order)]
     unranked = [name for name in first if not rank(name, order)]
     if unranked:
-        run(["systemctl", "restart", "--no-block", "--", *unranked], check=False)
+        begin("restart", unranked)
     try:
         if later:
             wait_for(module, sorted(name for name in [*down, *first] if not rank(name, order)))
@@ -244,9 +247,27 @@ def start(module, down, stale, order, steps=()):
             wait_for(module, names)
     finally:
         # Also where a replica does not get ready: the others serve, and there is work.
-        for names in by_rank(ranked, order):
-            run(["systemctl", "start", "--no-block", "--", *names], check=False)
+        *earlier, last = by_rank(ranked, order) or [[]]
+        for names in earlier:
+            begin("start", names)
+        if last:
+            run(["systemctl", "start", "--no-block", "--", *last], check=False)
     wait_for(module, sorted([*down, *first]))
+
+
+def begin(verb, names):
+    """Queue it, and wait until each of them has begun to start."""
+    before = show_units(names)
+
+    def begun(name, now):
+        # systemd gives a unit another one whenever it begins to start.
+        again = now.get("InvocationID") != before[name].get("InvocationID")
+        return again or (verb == "start" and now.get("ActiveState") in ("active", "activating"))
+
+    run(["systemctl", verb, "--no-block", "--", *names], check=False)
+    deadline = time.monotonic() + BEGIN_SECONDS
+    while time.monotonic() < deadline and not all(begun(name, now) for name, now in show_units(names).items()):
+        time.sleep(0.05)
 
 
 def wait_for_minutes(names, order):

@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
+import itertools
 import json
 import subprocess
 from types import SimpleNamespace
@@ -27,8 +28,14 @@ def units(monkeypatch, commands, run_module):
         monkeypatch.setattr(server_units, "Docker", lambda: docker)
         monkeypatch.setattr(server_units, "unit_states", lambda _units, _docker: states)
         monkeypatch.setattr(server_units, "journal", lambda *_a, **_k: ["last words"])
-        properties = {"ActiveState": after, "SubState": "x", "Result": "y", "InvocationID": "i", **(shown or {})}
-        monkeypatch.setattr(server_units, "show_units", lambda names: dict.fromkeys(names, properties))
+        properties = {"ActiveState": after, "SubState": "x", "Result": "y", **(shown or {})}
+        # Each look sees another start.
+        looks = itertools.count()
+        monkeypatch.setattr(
+            server_units,
+            "show_units",
+            lambda names: {name: {**properties, "InvocationID": f"i{next(looks)}"} for name in names},
+        )
         wanted = dict.fromkeys(states, "a:1")
         return run_module(server_units, check_mode, operation=operation, units=wanted, **arguments), asked
 
@@ -105,6 +112,47 @@ def test_what_takes_work_is_stopped_first_and_started_last(units):
         "systemctl start --no-block -- clock",
         "systemctl start -- api clock worker-1 worker-2",
     ]
+
+
+def test_what_is_started_next_comes_after_what_has_begun(units, monkeypatch):
+    """The API takes a while to stop: its workers begin to start after it, and the clock after them."""
+    happened, looks = [], []
+
+    def run(command, **_kwargs):
+        happened.append(" ".join(command))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    def show(names):
+        looks.append(names)
+        stopping = looks.count(["api"]) <= 3 and "api" in names
+        if names == ["api"] and not stopping:
+            happened.append("api begins")
+        invocation = "old" if stopping else f"i{len(looks)}"
+        return {name: {"ActiveState": "active", "InvocationID": invocation} for name in names}
+
+    monkeypatch.setattr(server_units, "run", run)
+    monkeypatch.setattr(server_units, "show_units", show)
+    monkeypatch.setattr(server_units.time, "sleep", lambda _seconds: None)
+    server_units.start(None, [], ["api", "clock", "worker"], {"clock": CLOCK, "worker": WORKER})
+    assert happened[3:7] == [
+        "systemctl restart --no-block -- api",
+        "api begins",
+        "systemctl start --no-block -- worker",
+        "systemctl start --no-block -- clock",
+    ]
+
+
+def test_a_long_stop_is_not_waited_for(units, monkeypatch):
+    now = itertools.count(0, 4)
+    monkeypatch.setattr(server_units.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(server_units.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(server_units, "run", lambda *_a, **_k: None)
+    looks = []
+    monkeypatch.setattr(
+        server_units, "show_units", lambda names: looks.append(names) or {"api": {"InvocationID": "old"}}
+    )
+    server_units.begin("restart", ["api"])
+    assert 2 <= len(looks) <= 4
 
 
 def test_what_is_down_is_not_stopped(units):
