@@ -32,7 +32,7 @@ def without_users(host, server):
 def three_lines(server, user_values, tmp_path_factory) -> dict[str, str]:
     """Those of the vars.yml that a user is given for this server."""
     inventory = tmp_path_factory.mktemp("inventory")
-    command = ["bin/just", "add-inventory-host", user_values["lago_hostname"], server.address]
+    command = ["bin/add-inventory-host", user_values["lago_hostname"], server.address]
     subprocess.run([*command, f"--inventory={inventory}"], cwd=plays.REPOSITORY, check=True, capture_output=True)
     written = yaml.safe_load((inventory / "host_vars" / user_values["lago_hostname"] / "vars.yml").read_text())
     # Nothing of it opens anything.

@@ -128,8 +128,9 @@ def test_none_is_seen_while_a_run_writes_and_restarts(host, server, found, watch
     """A real change of a file with secrets: the modules' own arguments, and what containers are made with."""
     environment = {"valkey_environment_variables_additional_variables": "ANOTHER=value"}
     run = play("-vvvv", "--diff", **environment)
+    restarted = {unit for unit, action in run.units.items() if action == "restart"}
     # Workers stop before Valkey and start after it.
-    assert run.units == dict.fromkeys(["mash-valkey.service", "mash-lago-api-worker.service"], "restart")
+    assert restarted == {"mash-valkey.service", "mash-lago-api-worker.service"}
     lines = watched()
     assert "docker create" in lines
     assert secrets.named(lines, found) == []
