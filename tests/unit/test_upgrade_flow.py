@@ -89,7 +89,7 @@ def test_over_a_stop_and_back(run):
     status, log, output, record = run("upgrade", upgrade_to="v1.53.0")
     assert status == 0, output
     hops = [[*BACKUP, f"lago {version}", f"backup {version}", TASK] for version in ("v1.52.1", "v1.53.0")]
-    assert log == hops[0] + hops[1]
+    assert log == [*hops[0], *hops[1], "run done"]
     assert (record["state"], record["from"], record["done"]) == ("done", "v1.51.0", ["v1.52.1", "v1.53.0"])
 
     status, log, output, record = run("rollback")
@@ -101,7 +101,7 @@ def test_over_a_stop_and_back(run):
     status, log, output, record = run("rollback", confirm_rows="12")
     assert status == 0, output
     back = ["backup v1.51.0", "mash-backup-restore", "lago v1.51.0 as before: /mash/lago/api/env"]
-    assert log == ["stop", "mash-backup-since", *back, "mash-backup-resend"]
+    assert log == ["stop", "mash-backup-since", *back, "mash-backup-resend", "run done"]
     assert record["state"] == "rolled back"
 
 
@@ -115,7 +115,7 @@ def test_a_failed_migration_opens_the_api_again_and_the_next_run_makes_no_other_
 
     status, log, output, record = run("upgrade", upgrade_to="v1.52.1", upgrade_close_ingest=True)
     assert status == 0, output
-    assert log == ["closed", "lago v1.52.1 closed", "backup v1.52.1 closed", TASK, "opened"]
+    assert log == ["closed", "lago v1.52.1 closed", "backup v1.52.1 closed", TASK, "opened", "run done"]
 
 
 def test_containers_that_never_get_ready_leave_the_api_closed_and_a_way_back_that_asks_nobody(run):
