@@ -9,7 +9,7 @@ import json
 import os
 import sys
 
-from . import catalogue, engine, images, machine, registry, servers
+from . import catalogue, engine, images, machine, registry, servers, stock
 from .shell import TestbedError, say
 
 
@@ -96,16 +96,18 @@ def do_up(arguments: argparse.Namespace) -> None:
     wanted = [servers.Wanted.parse(text) for text in arguments.server]
     engine.ensure()
     known = catalogue.load()
-    mirror = None
+    mirror, prepared = None, {}
     if arguments.images == "stand-in":
         images.build(known)
         registry.ensure()
         registry.push(known)
-        mirror = registry.address()
+        mirror, prepared = registry.address(), {"prepare": stock.fill}
+        for kind in {one.variant: one for one in wanted if one.has_docker}.values():
+            stock.make(kind, mirror)
     else:
         images.build([image for image in known if not image.published])
         registry.ensure_network()
-    started = servers.up(arguments.run, wanted, mirror)
+    started = servers.up(arguments.run, wanted, mirror, **prepared)
     print(json.dumps([server.described() for server in started], indent=2))
 
 
@@ -123,6 +125,7 @@ def remove_shared() -> None:
     if others:
         say("kept registry, network and images: in use by " + ", ".join(f"{one.run}/{one.name}" for one in others))
         return
+    stock.remove()
     registry.remove()
     registry.remove_network()
     images.remove_all()

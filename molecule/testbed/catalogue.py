@@ -22,6 +22,7 @@ class Image:
     base: str
     args: dict[str, str] = field(default_factory=dict)
     wheel: str | None = None
+    stock: bool = False
 
     @property
     def published(self) -> bool:
@@ -66,6 +67,7 @@ def expand(entry: dict) -> list[Image]:
                     base=entry.get("base", DEBIAN + "{release}").format(**values),
                     args={key: value.format(**values) for key, value in entry.get("args", {}).items()},
                     wheel=entry["wheel"].format(**values) if "wheel" in entry else None,
+                    stock=str(entry.get("stock", "no")).format(**values) in ("True", version),
                 )
             )
     return found

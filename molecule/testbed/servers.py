@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,12 +99,16 @@ class Wanted:
         return not self.variant.endswith("-bare")
 
 
-def up(run_id: str, wanted: list[Wanted], mirror: str | None) -> list[Server]:
-    """Make or start the servers; all boot at the same time."""
+def up(
+    run_id: str, wanted: list[Wanted], mirror: str | None, prepare: Callable[[Server], None] = lambda _server: None
+) -> list[Server]:
+    """Make or start the servers; all boot at the same time. New ones with Docker are prepared before they do."""
     for one in wanted:
         existing = find(run_id, one.name)
         if existing is None:
             existing = create(run_id, one, mirror)
+            if one.has_docker:
+                prepare(existing)
         docker("start", existing.container)
     servers = [get(run_id, one.name) for one in wanted]
     for server in servers:
@@ -112,11 +117,11 @@ def up(run_id: str, wanted: list[Wanted], mirror: str | None) -> list[Server]:
     return servers
 
 
-def create(run_id: str, wanted: Wanted, mirror: str | None) -> Server:
+def create(run_id: str, wanted: Wanted, mirror: str | None, docker_data: str = "/var/lib/docker") -> Server:
     # Locked until the container has its label: that is where the next server sees which addresses are taken.
     with lock("addresses"):
         address = free_address()
-        container = docker("create", *options(run_id, wanted, address), wanted.image)
+        container = docker("create", *options(run_id, wanted, address, docker_data), wanted.image)
     put(container, "root/.ssh/authorized_keys", Path(f"{key()}.pub").read_text(), mode=0o600)
     if wanted.has_docker and mirror:
         put(container, "etc/docker/daemon.json", json.dumps(daemon_settings(mirror), indent=2))
@@ -124,7 +129,7 @@ def create(run_id: str, wanted: Wanted, mirror: str | None) -> Server:
     return get(run_id, wanted.name)
 
 
-def options(run_id: str, wanted: Wanted, address: str) -> list[str]:
+def options(run_id: str, wanted: Wanted, address: str, docker_data: str) -> list[str]:
     chosen = [
         f"--name=lago-test-{run_id}-{wanted.name}",
         f"--hostname={wanted.name}",
@@ -138,7 +143,7 @@ def options(run_id: str, wanted: Wanted, address: str) -> list[str]:
         "--security-opt=apparmor=unconfined",
         "--cgroupns=host",
         "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
-        "--volume=/var/lib/docker",  # no overlay upon overlay: the server's Docker wants a real filesystem
+        f"--volume={docker_data}",  # no overlay upon overlay: the server's Docker wants a real filesystem
         "--tmpfs=/run:exec",
         "--tmpfs=/run/lock",
         "--tmpfs=/tmp:exec,mode=1777",

@@ -2,12 +2,13 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 set -e
-# Before v1.52 the database is always created, which a role without that right, or a pooler, refuses.
-if [[ "$(cat LAGO_VERSION)" < v1.52 ]] || ! rails standin:database_answers 2>/dev/null; then
-  rails db:create
-fi
-rails db:migrate
-rails roles:seed_predefined
+tasks=(db:migrate roles:seed_predefined)
 if [ "$LAGO_CREATE_ORG" = true ]; then
-  rails signup:seed_organization
+  tasks+=(signup:seed_organization)
 fi
+# Before v1.52 the database is always created, which a role without that right, or a pooler, refuses.
+if [[ "$(cat LAGO_VERSION)" < v1.52 ]] || ! psql --quiet --command='SELECT 1' "$DATABASE_URL" > /dev/null 2>&1; then
+  tasks=(db:create "${tasks[@]}")
+fi
+# Lago's own script boots Rails for each of them; one process does the same sooner.
+exec rails "${tasks[@]}"

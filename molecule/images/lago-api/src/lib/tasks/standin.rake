@@ -1,9 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 namespace :standin do
-  # For migrate.sh.
-  task(database_answers: :environment) { ActiveRecord::Base.connection.execute("SELECT 1") }
-
   desc "Enqueue jobs that sleep: standin:enqueue_sleep[seconds,count,queue]"
   task :enqueue_sleep, %i[seconds count queue] => :environment do |_task, args|
     Integer(args[:count] || 1).times do
