@@ -162,10 +162,14 @@ def test_a_damaged_backup_is_bad(host, how):
         assert start(host, "mash-backup-checksums.service").rc == 0
 
 
+# Not the one that pg_dumpall asks for its version.
+DUMP = "^pg_dump .*--format=custom"
+
+
 def test_a_killed_dump_leaves_no_backup(host):
     before = backups(host)
     host.check_output("systemctl start --no-block mash-backup.service")
-    host.check_output("until pkill -KILL -x pg_dump; do sleep 0.02; done")
+    host.check_output(f"until pkill -KILL --full '{DUMP}'; do sleep 0.02; done")
     ended(host, "mash-backup.service")
     assert "pg_dump" in said(host, "mash-backup")
     assert backups(host) == before
@@ -183,9 +187,9 @@ def small_disk(host):
 def test_a_disk_that_fills_in_the_middle_of_a_dump(host, small_disk):
     before = backups(host)
     host.check_output("systemctl start --no-block mash-backup.service")
-    host.check_output("until pkill -STOP -x pg_dump; do sleep 0.02; done")
+    host.check_output(f"until pkill -STOP --full '{DUMP}'; do sleep 0.02; done")
     host.run(f"dd if=/dev/zero of={DATA}/work/filler bs=1M")
-    host.check_output("pkill -CONT -x pg_dump")
+    host.check_output(f"pkill -CONT --full '{DUMP}'")
     ended(host, "mash-backup.service")
     assert "No space left on device" in said(host, "mash-backup")
     assert backups(host) == before
