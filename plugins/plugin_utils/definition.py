@@ -116,6 +116,8 @@ SERVICE = {
     # Before it stops, those that need it and have `quiet` are stopped, and started once it is back: a job that meets a
     # database which is gone fails for good. See files/container-users.py.
     "users_first": {"type": "bool", "default": False},
+    # With `users_first`: all others that need it are frozen while it restarts, so that no request finds it gone.
+    "users_held": {"type": "bool", "default": False},
     # Command inside the container that prints what still waits for it and for nobody else; while it prints something,
     # a container that nothing asks for any more is not removed.
     "waiting": {"type": "list", "elements": "str", "default": []},

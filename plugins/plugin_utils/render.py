@@ -24,6 +24,8 @@ POOL_FILE = "/tmp/.in-pool"
 POOL_SECONDS = 65
 # For workers that are stopped first: longer than a user gives their jobs, and Lago's longest queue has none that long.
 USERS_SECONDS = 600
+# Docker freezes a container within a moment.
+HOLD_SECONDS = 15
 # Characters that neither systemd nor a shell reads anything into.
 PLAIN_WORD = re.compile(r"^[A-Za-z0-9_@:,./=+-]+$")
 
@@ -162,6 +164,7 @@ class Renderer:
                     "pre_stop",
                     "quiet",
                     "users_first",
+                    "users_held",
                     "pool",
                     "stop_time",
                     "ready",
@@ -183,6 +186,7 @@ class Renderer:
             pool_file=POOL_FILE,
             pool_seconds=POOL_SECONDS if service["pool"] else 0,
             users_seconds=USERS_SECONDS,
+            hold_seconds=HOLD_SECONDS,
             stop_limit=stop_limit(service),
             waiting=json.dumps(service["waiting"]) if service["waiting"] else "",
         )
@@ -224,6 +228,7 @@ def stop_limit(service: dict) -> int:
     """Seconds that systemd gives a stop: all that happens in it, and time for Docker and what `pre_stop` does."""
     quiet = service["quiet"]["seconds"] if service["quiet"] else 0
     before = (POOL_SECONDS if service["pool"] else 0) + (USERS_SECONDS if service["users_first"] else 0)
+    before += 2 * HOLD_SECONDS if service["users_held"] else 0
     return quiet + before + service["stop_time"] + 30
 
 

@@ -7,7 +7,11 @@ Runs as ExecStop= and ExecStartPost= of the service's unit: a job that meets a d
 A service that ended by itself is started again at once, without waiting for anybody. Workers are the units that are
 told to take no more jobs before they stop. Always ends with 0: the stop comes next in any case.
 
-  container-users --timeout=S stop|start NAME
+`hold` freezes all others that need it while it restarts: a request that has stored its row and cannot enqueue its job
+is answered with an error, and the next try with "exists already", so the job would be lost. They go on when it is back
+(`start`), or when it does not come back (`release`, as ExecStopPost=).
+
+  container-users --timeout=S stop|hold|start|release NAME
 """
 
 import contextlib
@@ -33,16 +37,26 @@ def run(*command, timeout=None):
     return ""
 
 
-def users_of(name):
-    """Units of workers that want the service's unit."""
+def users_of(name, workers):
+    """Units that want the service's unit: workers, or all others."""
     found = []
     for unit in sorted(os.listdir(UNITS)):
         if unit.endswith(".service"):
             with open(os.path.join(UNITS, unit), encoding="utf-8", errors="replace") as file:
                 lines = file.read().splitlines()
-            if f"Wants={name}.service" in lines and any(line.startswith("Quiet=") for line in lines):
+            if f"Wants={name}.service" in lines and any(line.startswith("Quiet=") for line in lines) == workers:
                 found.append(unit)
     return found
+
+
+def is_running(container):
+    return run("docker", "inspect", "--format={{.State.Running}}", container) == "true"
+
+
+def will_start(name):
+    """Whether systemd stops it only to start it again."""
+    jobs = [line.split() for line in run("systemctl", "list-jobs", "--plain", "--no-legend").splitlines()]
+    return any(job[1:2] == [f"{name}.service"] and job[2] in ("restart", "start") for job in jobs)
 
 
 def state_of(unit):
@@ -50,9 +64,9 @@ def state_of(unit):
 
 
 def stop(name, note, timeout):
-    if run("docker", "inspect", "--format={{.State.Running}}", name) != "true":
+    if not is_running(name):
         return
-    states = {unit: state_of(unit) for unit in users_of(name)}
+    states = {unit: state_of(unit) for unit in users_of(name, workers=True)}
     running = [unit for unit, state in states.items() if state in UP]
     # One that is being stopped by somebody else is waited for as well.
     ending = [unit for unit, state in states.items() if state == "deactivating"]
@@ -74,13 +88,40 @@ def start(note):
         run("systemctl", "start", "--no-block", "--", *units)
 
 
+def hold(name, note, timeout):
+    if not is_running(name) or not will_start(name):
+        return
+    containers = [unit.removesuffix(".service") for unit in users_of(name, workers=False)]
+    containers = [container for container in containers if is_running(container)]
+    if containers:
+        with open(note, "w", encoding="utf-8") as file:
+            file.write("\n".join(containers))
+        print(f"held while {name} restarts: {', '.join(containers)}")
+        run("docker", "pause", *containers, timeout=timeout)
+
+
+def let_go(note):
+    with contextlib.suppress(FileNotFoundError):
+        with open(note, encoding="utf-8") as file:
+            containers = file.read().split()
+        os.remove(note)
+        # One that has been stopped or made anew meanwhile is refused, and the others go on.
+        run("docker", "unpause", *containers)
+
+
 def main(arguments):
     option, verb, name = arguments
+    timeout = float(option.split("=", 1)[1])
     note = os.path.join(os.environ["STATE_DIRECTORY"], name)
     if verb == "stop":
-        stop(name, note, float(option.split("=", 1)[1]))
-    else:
+        stop(name, note, timeout)
+    elif verb == "hold":
+        hold(name, f"{note}.held", timeout)
+    elif verb == "start":
+        let_go(f"{note}.held")
         start(note)
+    elif not will_start(name):
+        let_go(f"{note}.held")
     return 0
 
 

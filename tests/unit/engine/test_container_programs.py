@@ -139,6 +139,7 @@ SYSTEMCTL = """#!/bin/sh
 echo "systemctl $@" >>"{directory}/asked"
 eval "unit=\\${{$#}}"
 if [ "$1" = show ]; then cat "{directory}/state-$unit"; fi
+if [ "$1" = list-jobs ]; then cat "{directory}/jobs"; fi
 """
 WORKER = "Wants=mash-db.service\n[X-SelfHosting]\nQuiet=TSTP\n"
 
@@ -156,6 +157,7 @@ def users(docker, monkeypatch):
         (docker / "units" / f"{name}.service").write_text(text)
         (docker / f"state-{name}.service").write_text("active\n")
     (docker / "inspect").write_text("true\n")
+    (docker / "jobs").write_text("")
     monkeypatch.setattr(module, "UNITS", str(docker / "units"))
     monkeypatch.setenv("STATE_DIRECTORY", str(docker))
     return module
@@ -195,3 +197,36 @@ def test_a_worker_that_does_not_stop_is_not_waited_for_longer(docker, users):
     systemctl.write_text(systemctl.read_text() + 'if [ "$1" = stop ]; then exec sleep 20; fi\n')
     assert users.main(["--timeout=0.2", "stop", "mash-db"]) == 0
     assert (docker / "mash-db").exists()
+
+
+RESTART = "7 mash-x.service stop running\n8 mash-db.service restart running\n"
+
+
+def held(docker):
+    return [line for line in asked(docker) if "pause" in line]
+
+
+def test_requests_are_held_while_what_they_need_restarts(docker, users):
+    (docker / "jobs").write_text(RESTART)
+    assert users.main(["--timeout=15", "hold", "mash-db"]) == 0
+    assert held(docker) == ["pause api"], "workers are stopped, not held"
+    users.main(["--timeout=15", "release", "mash-db"])
+    assert held(docker) == ["pause api"], "it will be back"
+    users.main(["--timeout=600", "start", "mash-db"])
+    users.main(["--timeout=600", "start", "mash-db"])
+    assert held(docker) == ["pause api", "unpause api"]
+
+
+def test_held_requests_go_on_where_it_does_not_come_back(docker, users):
+    (docker / "jobs").write_text(RESTART)
+    users.main(["--timeout=15", "hold", "mash-db"])
+    (docker / "jobs").write_text("")
+    assert users.main(["--timeout=15", "release", "mash-db"]) == 0
+    assert held(docker) == ["pause api", "unpause api"]
+
+
+@pytest.mark.parametrize("jobs", ["", "8 mash-db.service stop running\n", "7 mash-x.service restart running\n"])
+def test_nothing_is_held_for_a_stop(docker, users, jobs):
+    (docker / "jobs").write_text(jobs)
+    assert users.main(["--timeout=15", "hold", "mash-db"]) == 0
+    assert held(docker) == []
