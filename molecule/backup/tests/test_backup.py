@@ -163,7 +163,7 @@ def test_a_damaged_backup_is_bad(host, how):
 
 
 # Not the one that pg_dumpall asks for its version.
-DUMP = "^pg_dump .*--format=custom"
+DUMP = "^(.*/)?pg_dump .*--format=custom"
 
 
 def test_a_killed_dump_leaves_no_backup(host):
