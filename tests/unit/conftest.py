@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Makes `ansible_collections.selfhosting.lago` importable, from this clone and with Ansible's own loader."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # Before anything imports Ansible, which reads it once.
 os.environ["ANSIBLE_CONFIG"] = str(REPOSITORY / "ansible.cfg")
 
-from ansible.plugins.loader import init_plugin_loader  # noqa: E402
+from ansible.plugins.loader import filter_loader, init_plugin_loader, test_loader  # noqa: E402
 
 init_plugin_loader([str(REPOSITORY / "collections")])
 
@@ -37,7 +38,14 @@ def keep_compiled_templates():
     AnsibleEnvironment.compile = compile_once
 
 
+def keep_found_filters():
+    """Each template of each host looks its filters and tests up anew, in files."""
+    for loader in (filter_loader, test_loader):
+        loader.get = functools.cache(loader.get)
+
+
 keep_compiled_templates()
+keep_found_filters()
 
 
 SHOW_ARGUMENTS = "#!/bin/sh\nprintf '%s\\n' \"$@\" > arguments\n"

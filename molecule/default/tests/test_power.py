@@ -8,7 +8,7 @@ from verify import inside
 from verify.outside import new_event
 from verify.waiting import eventually, throughout
 
-# Three programs that take 20 s to boot, and recovery of Postgres, on a busy machine.
+# Three programs that take their time to boot, and recovery of Postgres, on a busy machine.
 BACK_WITHIN = 180
 UNPROCESSED = "SELECT count(*) FROM events WHERE processed_at IS NULL"
 
