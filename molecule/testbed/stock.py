@@ -53,8 +53,8 @@ def make(wanted: servers.Wanted, mirror: str) -> None:
         servers.wait(server)
         for image in images:
             docker("exec", server.container, "docker", "pull", "--quiet", image.name)
-        build = ("exec", "--interactive", server.container, "docker", "build", "--quiet", "--tag=stock:postgres", "-")
-        docker(*build, stdin=dockerfile())
+        # Without a name: the server's own build gives it one.
+        docker("exec", "--interactive", server.container, "docker", "build", "--quiet", "-", stdin=dockerfile())
         docker("stop", server.container)
         # Half of it would have no label.
         docker("volume", "create", f"--label={LABEL}={SHARED}", f"--label={CONTENT}={content}", volume)
