@@ -12,8 +12,8 @@ def test_each_check_announced_what_the_run_after_it_did(runs):
     assert compared, "no run had a check before it: molecule test begins with one"
     for check, run in compared:
         assert check.changes == run.changes
-    # The first install has something to compare of every kind.
-    assert all(compared[0][0].changes.values())
+    # The first install has something to compare of every kind; images may be on a server that has Docker.
+    assert [kind for kind, changes in compared[0][0].changes.items() if not changes and kind != "images"] == []
 
 
 def test_a_second_run_and_a_second_check_change_nothing(runs):

@@ -17,6 +17,11 @@ def restarted(before, host) -> set[str]:
     return {unit for unit in after if before[unit] != after[unit]}
 
 
+def test_the_first_run_pulls_all_images(runs):
+    """A bare server has none; other scenarios begin with those that are in stock (testbed/stock.py)."""
+    assert runs[1].changes["images"]
+
+
 def test_a_changed_value_restarts_only_what_reads_it(host, site, play):
     changed = {"lago_front_environment_variables_additional_variables": "LAGO_OF_TEST=changed"}
     before = inside.invocations(host)
