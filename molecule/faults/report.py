@@ -46,7 +46,7 @@ def summary(row: dict, lines: list[dict]) -> dict:
         "runs": len(lines),
         "repetitions": row["repetitions"],
         "clocks": span([line["clocks"] for line in lines]),
-        "median": statistics.median(seconds) if seconds else "",
+        "median": round(statistics.median(seconds), ledger.DIGITS) if seconds else "",
         "most": max(seconds, default=""),
         "most_lost": max((line["jobs_lost"] for line in lines), default=0),
         "as_wanted": sum(not ledger.broken_wishes(line, row) for line in lines),

@@ -156,6 +156,12 @@ def test_the_page_is_what_the_runs_say():
     assert report.PAGE.read_text() == report.render(), "PYTHONPATH=molecule python -m faults.report writes it"
 
 
+def test_seconds_on_the_page_are_no_sharper_than_those_of_a_run():
+    (row, *_others) = table.rows()
+    runs = [GOOD | {"jobs": 9, "failed_seconds": seconds} for seconds in (1.1, 2.2)]
+    assert report.summary(row, runs)["median"] == 1.7
+
+
 def test_each_recorded_run_is_of_a_row():
     names = {row["name"] for row in table.rows()}
     runs = [(line["fault"], line["repetition"]) for line in table.recorded()]
