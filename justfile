@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
 # Every recipe that reaches servers takes further arguments of ansible-playbook, for example
-# `just install-all -l lago.example.com` or `just setup-all -e lago_version=v1.52.1`.
+# `just install-all -l lago.example.com` or `just setup-all --check`.
 
 set positional-arguments := true
 
@@ -127,7 +127,7 @@ backup *arguments: _inventory
 # Restore the newest backup on trial, beside what runs; with --checksums only read the stored bytes
 [group("backup")]
 verify-backup *arguments: _inventory
-    {{ playbook }}verify_backup.yml "${@/#--checksums/-echecksums=true}"
+    for one; do shift; [ "$one" != --checksums ] || one=--extra-vars=checksums=true; set -- "$@" "$one"; done; {{ playbook }}verify_backup.yml "$@"
 
 # Put a backup in the place of what is there: restore 3f2a91c0, or restore latest. Asks for the host's name
 [group("backup")]

@@ -24,11 +24,20 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes minutes, and is run only with LONG_TESTS=1")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if process := getattr(config, "workerinput", None):
+        items[:] = of_this_process(items, int(process["workerid"].removeprefix("gw")), process["workercount"])
     if not os.environ.get("LONG_TESTS"):
         for item in items:
             if item.get_closest_marker("long"):
                 item.add_marker(pytest.mark.skip(reason="long: just test-all, or LONG_TESTS=1"))
+
+
+def of_this_process(items: list, number: int, processes: int) -> list:
+    """With --dist=each, every process has all tests, and keeps those of its server, which it does in their order."""
+    hosts = [item.callspec.params.get("_testinfra_host") if hasattr(item, "callspec") else None for item in items]
+    mine = sorted({inventory_name(host) for host in hosts if host})[number::processes]
+    return [item for item, host in zip(items, hosts, strict=True) if not host or inventory_name(host) in mine]
 
 
 def inventory_name(host) -> str:

@@ -4,21 +4,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 from testbed import servers
-from verify import inside
+from verify import inside, plays
 from verify.waiting import eventually
 
+from .contexts import ZONES
 from .stage import WELL_SECONDS, Stage, tag_of
 
 MIGRATION = "mash-lago-migrate"
 CLOCK = "mash-lago-api-clock"
 # Until a run has come to the point where it is to be killed, on a busy machine.
 POINT_SECONDS = 240
-# Long enough to be found in the middle of it on a busy machine.
-TAKES_ITS_TIME = "execute 'SELECT pg_sleep(20)'"
 QUICK = "execute 'SELECT 1'"
 # Later than any of the image's own.
 FIRST_MIGRATION = 20260828000000
@@ -30,8 +26,8 @@ def restart_with_playbook(stage: Stage, tags: str, group: str = "") -> None:
 
 def change_of_configuration(stage: Stage) -> None:
     """All processes of Lago are restarted."""
-    zones = {"UTC": "Europe/Berlin", "Europe/Berlin": "UTC"}
-    stage.must_play(lago_environment_variables_tz=zones.get(stage.current()["lago_environment_variables_tz"], "UTC"))
+    one, other = next(zones for zones in ZONES.values() if stage.time_zone() in zones)
+    stage.must_play(lago_environment_variables_tz=other if stage.time_zone() == one else one)
 
 
 def upgrade(stage: Stage) -> None:
@@ -51,7 +47,7 @@ def failing_migration(stage: Stage) -> None:
 
 def killed_migration(stage: Stage) -> None:
     """The run says that it failed; the next one begins at the gate again and gets through."""
-    tag = next_version(stage, TAKES_ITS_TIME)
+    tag = next_version(stage, takes_its_time(stage))
     run = stage.begin(lago_api_container_image_tag=tag)
     eventually(lambda: migrates(stage), seconds=POINT_SECONDS)
     stage.host.check_output("docker kill --signal=KILL %s", MIGRATION)
@@ -63,12 +59,11 @@ def killed_migration(stage: Stage) -> None:
 def power_cut_in_migration(stage: Stage) -> None:
     """Nothing of the new version starts by itself after that; the next run begins at the gate again."""
     before = {name: one["Image"] for name, one in inside.containers(stage.host).items()}
-    tag = next_version(stage, TAKES_ITS_TIME)
+    tag = next_version(stage, takes_its_time(stage))
     run = stage.begin(lago_api_container_image_tag=tag)
     eventually(lambda: migrates(stage), seconds=POINT_SECONDS)
     servers.power_cut(stage.server)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
+    plays.kill(run)
     stage.human |= not stage.within(WELL_SECONDS, stage.is_well)
     assert {name: one["Image"] for name, one in inside.containers(stage.host).items()} == before
     again(stage, tag)
@@ -76,7 +71,7 @@ def power_cut_in_migration(stage: Stage) -> None:
 
 def killed_run(stage: Stage) -> None:
     """At another point in each repetition; the connection to the server ends with it. Then the same run again."""
-    tag = next_version(stage, TAKES_ITS_TIME)
+    tag = next_version(stage, takes_its_time(stage))
     points = [
         lambda: migrates(stage),
         lambda: inside.properties(stage.host, CLOCK, "ActiveState")["ActiveState"] != "active",
@@ -84,14 +79,13 @@ def killed_run(stage: Stage) -> None:
     ]
     run = stage.begin(lago_api_container_image_tag=tag)
     eventually(points[(stage.repetition - 1) % len(points)], seconds=POINT_SECONDS, every=0.1)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
+    plays.kill(run)
     again(stage, tag)
 
 
 def two_runs_at_once(stage: Stage) -> None:
     """Both want the same new version. One may give way to the other; the next run finds all done."""
-    tag = next_version(stage, TAKES_ITS_TIME)
+    tag = next_version(stage, takes_its_time(stage))
     runs = [stage.begin(lago_api_container_image_tag=tag) for _ in range(2)]
     said = [run.communicate() for run in runs]
     assert 0 in [run.returncode for run in runs], said
@@ -105,6 +99,10 @@ def again(stage: Stage, tag: str) -> None:
         print(done.stdout, done.stderr)
         stage.human = True
         eventually(lambda: stage.play(lago_api_container_image_tag=tag).returncode == 0, seconds=WELL_SECONDS)
+
+
+def takes_its_time(stage: Stage) -> str:
+    return f"execute 'SELECT pg_sleep({stage.migration_seconds})'"
 
 
 def migrates(stage: Stage) -> bool:

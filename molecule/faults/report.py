@@ -28,6 +28,7 @@ def render() -> str:
     return environment.get_template("reliability.md.j2").render(
         parts=parts,
         runs=len(lines),
+        wanted=sum(row["repetitions"] for row in table.rows()),
         commits=sorted({line["commit"] for line in lines}),
         first=min((line["at"] for line in lines), default="")[:10],
         last=max((line["at"] for line in lines), default="")[:10],
@@ -48,7 +49,6 @@ def summary(row: dict, lines: list[dict]) -> dict:
         "clocks": span([line["clocks"] for line in lines]),
         "median": round(statistics.median(seconds), ledger.DIGITS) if seconds else "",
         "most": max(seconds, default=""),
-        "most_lost": max((line["jobs_lost"] for line in lines), default=0),
         "as_wanted": sum(not ledger.broken_wishes(line, row) for line in lines),
     }
 

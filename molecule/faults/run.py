@@ -9,7 +9,7 @@ import datetime
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from verify.waiting import eventually
 
@@ -50,11 +50,12 @@ def context(stage: Stage, row: dict) -> contextlib.AbstractContextManager:
 def measure(stage: Stage, fault: Callable[[], None]) -> dict:
     eventually(stage.is_well, seconds=WELL_SECONDS)
     stage.remember()
-    with sending(stage.site) as sent:
+    with sending(stage.site, stage.pause_seconds) as sent:
         sent.wait_for_success(CALM_SECONDS)
         stage.enqueue_long_jobs()
         at_risk = stage.unfinished() + stage.unprocessed(sent.prefix)
-        fault()
+        with healed_afterwards(stage):
+            fault()
         well = stage.within(WELL_SECONDS, stage.is_well) and stage.within(
             CALM_SECONDS, lambda: sent.wait_for_success(CALM_SECONDS) or True
         )
@@ -62,6 +63,16 @@ def measure(stage: Stage, fault: Callable[[], None]) -> dict:
             stage.heal()
     stage.settle(sent.prefix)
     return counts(stage, sent, at_risk) | {"human": int(stage.human or not well)}
+
+
+@contextlib.contextmanager
+def healed_afterwards(stage: Stage) -> Iterator[None]:
+    """A fault that could not be made to its end is none of the next run's."""
+    try:
+        yield
+    except Exception:
+        stage.heal()
+        raise
 
 
 def counts(stage: Stage, sent, at_risk: int) -> dict:

@@ -18,14 +18,15 @@ from verify.waiting import eventually
 
 # Enough that some request is always under way, and few enough for a small machine.
 SENDERS = 3
-# Between two events, and between two tries of one; short, so that the end of an outage is seen.
-PAUSE = 0.1
+# Between two tries of one event; short, so that the end of an outage is seen.
 RETRY = 0.25
 # The vendor's client gives up a request after as long.
 TIMEOUT = 10
-# A run that never gets well ends all the same.
-MOST_EVENTS = 5000
+# A run that never gets well ends all the same. More than three senders send in that time.
+MOST_EVENTS = 20000
 MOST_SECONDS = 600
+# For what is under way in the end, where nobody answers any more.
+LAST_SECONDS = 30
 ALREADY_THERE = "value_already_exist"
 
 
@@ -61,6 +62,7 @@ def is_accepted(attempt: Attempt, first: bool) -> bool:
 @dataclass
 class Sender:
     site: Site
+    pause: float
     prefix: str = field(default_factory=lambda: f"fault-{uuid.uuid4().hex[:12]}")
     attempts: list[Attempt] = field(default_factory=list)
     accepted: dict[str, int] = field(default_factory=dict)  # event: attempts it took
@@ -79,7 +81,7 @@ class Sender:
     def run(self) -> None:
         while event := self.next_event():
             self.deliver(event)
-            self.stop.wait(PAUSE)
+            self.stop.wait(self.pause)
 
     def deliver(self, event: str) -> None:
         tries = 0
@@ -122,9 +124,12 @@ def code_of(body: bytes) -> str:
 
 
 @contextlib.contextmanager
-def sending(site: Site) -> Iterator[Sender]:
-    """Within, events are sent; what is under way at the end is brought to its end."""
-    sender = Sender(site)
+def sending(site: Site, pause: float) -> Iterator[Sender]:
+    """Within, events are sent; what is under way at the end is brought to its end.
+
+    Raises AssertionError where that takes too long: what was not answered cannot be counted.
+    """
+    sender = Sender(site, pause)
     threads = [threading.Thread(target=sender.run, daemon=True) for _ in range(SENDERS)]
     for thread in threads:
         thread.start()
@@ -132,5 +137,7 @@ def sending(site: Site) -> Iterator[Sender]:
         yield sender
     finally:
         sender.stop.set()
+        sender.give_up = min(sender.give_up, time.monotonic() + LAST_SECONDS)
         for thread in threads:
-            thread.join(timeout=MOST_SECONDS)
+            thread.join(timeout=LAST_SECONDS + TIMEOUT)
+        assert not any(thread.is_alive() for thread in threads), "a request had no end"

@@ -40,6 +40,10 @@ class Stage:
     repetition: int
     # How long an outage lasts that the fault itself ends.
     outage_seconds: float
+    # How long a migration takes that is to be found in the middle of it.
+    migration_seconds: float
+    # Between two events of one sender.
+    pause_seconds: float
     # Did the fault's own way of ending it not work?
     human: bool = False
     # Units that are to be down.
@@ -56,14 +60,16 @@ class Stage:
         """What earlier runs have changed, so that the next one leaves it."""
         containers = inside.containers(self.host)
         api, front = (containers[name]["Config"] for name in (API, "mash-lago-front"))
-        environment = dict(line.split("=", 1) for line in api["Env"])
         return {
             "lago_api_container_image_tag": tag_of(api["Image"]),
             # Further versions are made of the API only.
             "lago_front_container_image_tag": tag_of(front["Image"]),
-            "lago_environment_variables_tz": environment["TZ"],
+            "lago_environment_variables_tz": time_zone_of(api),
             "lago_api_replicas": self.replicas(),
         }
+
+    def time_zone(self) -> str:
+        return time_zone_of(inside.containers(self.host)[API]["Config"])
 
     def replicas(self) -> int:
         return len(
@@ -109,7 +115,9 @@ class Stage:
 
     def is_well(self) -> bool:
         states = inside.states(self.host)
-        return {state for unit, state in states.items() if unit not in self.stopped} == {"active"}
+        down = {unit: state for unit, state in states.items() if state != "active" and unit not in self.stopped}
+        assert not down, f"not up: {down}"
+        return bool(states)
 
     def within(self, seconds: float, ask: Callable[[], object]) -> bool:
         """Whether it comes true; that it did not is a finding and no error."""
@@ -140,9 +148,7 @@ class Stage:
         """What a human would do, so that the next run finds a server that is well."""
         self.host.run("systemctl start docker.socket docker.service")
         self.host.run("systemctl reset-failed")
-        self.host.run(
-            "systemctl start $(systemctl list-unit-files --plain --no-legend 'mash-*.service' | cut -d' ' -f1)"
-        )
+        self.host.run(f"systemctl start {' '.join(inside.installed_units(self.host))}")
         eventually(self.is_well, seconds=WELL_SECONDS)
 
     # Counts
@@ -167,6 +173,10 @@ class Stage:
         """Clocks that tick now; a clock that has just been started is waited for."""
         self.within(60, lambda: self.ticks(CLOCK_SECONDS))
         return len({clock for clock, _moment in self.ticks(CLOCK_SECONDS)})
+
+
+def time_zone_of(configuration: dict) -> str:
+    return dict(line.split("=", 1) for line in configuration["Env"])["TZ"]
 
 
 def tag_of(image: str) -> str:

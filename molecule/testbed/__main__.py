@@ -96,18 +96,18 @@ def do_up(arguments: argparse.Namespace) -> None:
     wanted = [servers.Wanted.parse(text) for text in arguments.server]
     engine.ensure()
     known = catalogue.load()
-    mirror, prepared = None, {}
+    mirror = prepare = None
     if arguments.images == "stand-in":
         images.build(known)
         registry.ensure()
         registry.push(known)
-        mirror, prepared = registry.address(), {"prepare": stock.fill}
+        mirror, prepare = registry.address(), stock.fill
         for kind in {one.variant: one for one in wanted if one.has_docker}.values():
             stock.make(kind, mirror)
     else:
         images.build([image for image in known if not image.published])
         registry.ensure_network()
-    started = servers.up(arguments.run, wanted, mirror, **prepared)
+    started = servers.up(arguments.run, wanted, mirror, prepare)
     print(json.dumps([server.described() for server in started], indent=2))
 
 

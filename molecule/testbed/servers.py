@@ -100,14 +100,14 @@ class Wanted:
 
 
 def up(
-    run_id: str, wanted: list[Wanted], mirror: str | None, prepare: Callable[[Server], None] = lambda _server: None
+    run_id: str, wanted: list[Wanted], mirror: str | None, prepare: Callable[[Server], None] | None = None
 ) -> list[Server]:
     """Make or start the servers; all boot at the same time. New ones with Docker are prepared before they do."""
     for one in wanted:
         existing = find(run_id, one.name)
         if existing is None:
             existing = create(run_id, one, mirror)
-            if one.has_docker:
+            if prepare and one.has_docker:
                 prepare(existing)
         docker("start", existing.container)
     servers = [get(run_id, one.name) for one in wanted]
@@ -264,6 +264,8 @@ def reboot(server: Server) -> None:
 
 
 def power_cut(server: Server) -> None:
+    # It says goodbye to nobody: who uses an open connection would wait for an answer.
+    end_connections(server.run, server)
     docker("kill", "--signal=KILL", server.container)
     docker("start", server.container)
     wait(server)

@@ -72,14 +72,17 @@ def forget_events(host, transaction_ids: list[str]) -> None:
 
 
 def make_events(host, number: int) -> None:
-    """Many rows in a moment, past the API: many-1, many-2 and so on."""
+    """Many rows in a moment, past the API: many-1, many-2 and so on.
+
+    They are older than what a rollback sends again (MARGIN_SECONDS of the backup's since.py), as most events are.
+    """
     sql(
         host,
         f"""
 INSERT INTO events (id, organization_id, transaction_id, code, external_subscription_id, properties, timestamp,
                     created_at, updated_at)
 SELECT gen_random_uuid(), (SELECT id FROM organizations LIMIT 1), 'many-' || n, 'calls', 'subscription-' || n % 100,
-       jsonb_build_object('value', n), now(), now(), now()
-  FROM generate_series(1, {number}) AS n
+       jsonb_build_object('value', n), moment, moment, moment
+  FROM generate_series(1, {number}) AS n, (SELECT now() - interval '15 minutes' AS moment) AS once
 """,
     )

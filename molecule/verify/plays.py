@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+# Until a busy machine has ended some processes.
+KILLED_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,15 @@ def attempt(
 ) -> subprocess.CompletedProcess[str]:
     """Such a run, which may fail."""
     process = begin(host_name, *arguments, playbook=playbook, **variables)
-    output, errors = process.communicate()
+    try:
+        output, errors = process.communicate()
+    except BaseException:
+        # Out of time: how far it came is what is asked for then.
+        print(*kill(process), sep="\n")
+        raise
+    if process.returncode:
+        # pytest shows it where the test fails, and shortens what an assertion compares.
+        print(output, errors, sep="\n")
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
@@ -76,3 +88,34 @@ def begin(host_name: str, *arguments: str, playbook: str = "setup.yml", **variab
         text=True,
         start_new_session=True,
     )
+
+
+def kill(run: subprocess.Popen[str]) -> tuple[str, str]:
+    """With all that it has started: each worker of Ansible leads a session of its own and would go on with its task.
+
+    Returns what it wrote to its output and to that of errors.
+    """
+    stopped: set[int] = set()
+    # Who is stopped starts nobody any more; who was started before that is found the next time.
+    while found := family(run.pid) - stopped:
+        send(signal.SIGSTOP, found)
+        stopped |= found
+    send(signal.SIGKILL, stopped)
+    # Its output ends with the last that holds it.
+    return run.communicate(timeout=KILLED_SECONDS)
+
+
+def family(process: int) -> set[int]:
+    """A process and all that descend from it."""
+    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    found = [process]
+    for one in found:
+        found += [child for child, parent in parents if parent == one]
+    return set(found)
+
+
+def send(number: signal.Signals, processes: set[int]) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, number)

@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.definition import DefinitionError
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import NEVER_RAN, Plan, make_plan
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import NEVER_RAN, Plan, announced_wait, make_plan
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product, role_path
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.progress import far, remaining
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import Renderer
@@ -25,6 +25,8 @@ PULL_PATIENCE = 10
 STEP_PATIENCE = 10
 # And while a worker finishes what waits for it.
 WORK_PATIENCE = 10
+# Phases in which what is installed and running is still that of before.
+BEFORE_THE_SWAP = ("stage", "gate")
 
 
 class ActionModule(ActionBase):
@@ -86,7 +88,8 @@ class ActionModule(ActionBase):
         for unit, change in sorted(plan.changes["units"].items()):
             reasons = f": {'; '.join(change['reasons'])}" if change["reasons"] else ""
             display.display(f"{host}: will {change['action']} {unit}{reasons}")
-
+            if change["action"] == "restart" and (waits := announced_wait(unit, plan.order)):
+                display.display(f"{host}: {waits}")
         for path, reason in plan.absent.items():
             display.display(f"{host}: will remove {path}: {reason}")
 
@@ -103,7 +106,8 @@ class ActionModule(ActionBase):
         try:
             return self.carry_out(plan)
         except AnsibleActionFail as error:
-            raise AnsibleActionFail(error.message, result={**(error.result or {}), "phase": self._phase}) from error
+            where = {"phase": self._phase, "past_gate": self._phase not in BEFORE_THE_SWAP}
+            raise AnsibleActionFail(error.message, result={**(error.result or {}), **where}) from error
 
     def carry_out(self, plan: Plan) -> dict:
         changes = Plan().changes
@@ -133,8 +137,10 @@ class ActionModule(ActionBase):
             for step in plan.swaps:
                 changes["units"].update(self.step(step))
         if plan.leftovers:
+            self._phase = "leftovers"
             self.wait_for_leftovers(plan)
             changes["units"].update(self.module("server_removal", units=sorted(plan.leftovers))["units"])
+            self._phase = "converge"
         if plan.restarts:
             changes["units"].update(self.units("restart", plan.restarts, order=plan.order))
         for step in plan.after:

@@ -26,15 +26,9 @@ class ActionModule(ActionBase):
         )
         host, lago = task_vars["inventory_hostname"], Product.load("lago", self._loader, self._templar, task_vars)
         present = arguments["server"]["lago"]["version"]
-        newest, highest = lago.variable("mash_playbook_versions")["lago"], lago.variable("lago_version_highest")
-        facts = {
-            "stops": lago.variable("lago_upgrade_stops"),
-            "always": lago.variable("lago_upgrade_tasks"),
-            "highest": highest,
-            "known": [newest, highest],
-        }
+        facts, configured = upgrade.facts_of(lago), str(lago.variable("lago_version"))
         try:
-            wanted = upgrade.destination(present, arguments["version"], str(lago.variable("lago_version")), newest)
+            wanted = upgrade.destination(present, arguments["version"], configured, facts["newest"])
             way = upgrade.hops(present, wanted, facts)
         except upgrade.UpgradeError as error:
             raise AnsibleActionFail(f"{host}: {error}") from error

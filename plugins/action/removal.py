@@ -20,8 +20,7 @@ display = Display()
 NOTHING = {"units": {}, "networks": [], "images": [], "files": [], "data": []}
 BUILT_FROM = re.compile(r"^FROM\s+(\S+)", re.MULTILINE)
 KINDS = {"units": "unit", "networks": "network", "images": "image", "files": "file", "data": "data"}
-# Record of a backup that was restored on trial, and how old that backup may be to delete data.
-RECORD = "backup-verified"
+# How old a backup that was restored on trial may be to delete data.
 YOUNGEST_SECONDS = 24 * 3600
 
 
@@ -54,7 +53,7 @@ class ActionModule(ActionBase):
         if leaving:
             wanted = self.wanted(leaving, server)
             if deleting:
-                self.may_delete(arguments["delete_data"], server["records"].get(RECORD))
+                self.may_delete(arguments["delete_data"], server["records"].get(self.record()))
                 wanted["data"] = sorted(
                     data["path"] for product in leaving for data in product.data() if data["delete"]
                 )
@@ -70,6 +69,11 @@ class ActionModule(ActionBase):
         stays = self.kept(products if arguments["everything"] else leaving, server, deleting)
         return {**result, "changed": any(changes.values()), "changes": changes, "kept": stays}
 
+    def record(self) -> str:
+        """Of this host's backups; other hosts of the server have others."""
+        backup = Product.load("backup", self._loader, self._templar, self._task_vars)
+        return f"{backup.identifier}-verified"
+
     def may_delete(self, given: str, record: dict | None) -> None:
         """Data goes only where the host is spelled out and a young backup was restored on trial."""
         if not confirmation.named(self._host, given):
@@ -78,10 +82,11 @@ class ActionModule(ActionBase):
                 f"To delete its data type -e delete_data={self._host}"
             )
         if not record or time.time() - record["backup_time"] > YOUNGEST_SECONDS:
-            seen = "none that has passed its test" if not record else "the last good one is older"
+            seen = "none that has passed its trial" if not record else "the last good one is older"
             raise AnsibleActionFail(
                 f"delete_data: nothing was changed. Data is deleted only with a good backup of the last 24 hours; on "
-                f"{self._host} there is {seen}. Without delete_data all services go and the data stays."
+                f"{self._host} there is {seen}. Type: just backup -l {self._host}, then just verify-backup -l "
+                f"{self._host}, then this again. Without delete_data the data stays."
             )
 
     def wanted(self, leaving: list[Product], server: dict) -> dict:

@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
         if not upgrade.consented(found, False, None if given else confirmation.ask(question)):
             raise AnsibleActionFail(
                 f"{host}: {counted}, which are sent again; the API was not closed since. Nothing was put back, and "
-                f"Lago is started again. To go back although: just rollback -l {host} -e confirm_rows={found['rows']}. "
+                f"Lago serves as before. To go back although: just rollback -l {host} -e confirm_rows={found['rows']}. "
                 "That is the most that may go: where more come in all the time, give a larger number."
             )
         return {**result, "changed": False}

@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
                 f"{host}: the image of {record['from']} on the server is not the one that ran before the upgrade: "
                 "somebody pulled it anew. It is used."
             )
-        if record["state"] == "rolling back":
+        if record["state"] == upgrade.ROLLING_BACK:
             display.display(f"{host}: an earlier run began with that; what is left of it is done now.")
         if not self._task.check_mode:
             confirmation.require(host, arguments["confirm"], f"Lago goes back to {record['from']}.")

@@ -8,11 +8,13 @@ import difflib
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import terms
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.losses import losses
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import order_of, unit_names
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.plan import announced_wait, order_of, unit_names
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Product
 
+display = Display()
 OPERATIONS = {"start": "converge", "restart": "restart", "stop": "stop"}
 
 
@@ -34,6 +36,9 @@ class ActionModule(ActionBase):
         units, order = self.units(products, arguments["group"])
         if not units or self.nothing_to_do(units, arguments) or self.announced(arguments):
             return {**result, "changed": False, "changes": {"units": {}}}
+        for unit in units if arguments["operation"] == "restart" else []:
+            if waits := announced_wait(unit, order):
+                display.display(f"{task_vars['inventory_hostname']}: {waits}")
         if arguments["operation"] == "stop":
             result["warnings"] = losses(products, units, "stop", arguments["server"], task_vars)
         answer = self._execute_module(

@@ -23,10 +23,9 @@ class ActionModule(ActionBase):
         )
         host, failure = task_vars["inventory_hostname"], arguments["failure"]
         lago = Product.load("lago", self._loader, self._templar, task_vars)
-        names = ("lago_api_identifier", "lago_api_worker_identifier", "lago_api_clock_identifier")
         answer = self._execute_module(
             module_name="selfhosting.lago.lago_running",
-            module_args={"containers": [lago.variable(name) for name in names]},
+            module_args={"containers": upgrade.containers_of(lago)},
             task_vars=task_vars,
         )
         command = [

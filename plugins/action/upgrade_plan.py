@@ -57,11 +57,10 @@ class ActionModule(ActionBase):
         return {**result, "changed": False, "hops": hops, "to": wanted, "record": noted, "lease": lease}
 
     def running(self, lago: Product) -> dict:
-        names = ("lago_api_identifier", "lago_api_worker_identifier", "lago_api_clock_identifier")
         answer = self._execute_module(
             module_name="selfhosting.lago.lago_running",
             module_args={
-                "containers": [lago.variable(name) for name in names],
+                "containers": upgrade.containers_of(lago),
                 "landmarks": list(lago.variable("lago_schema_landmarks")),
             },
             task_vars=self._task_vars,
@@ -71,20 +70,12 @@ class ActionModule(ActionBase):
         return {key: answer[key] for key in ("images", "image_ids", "schema", "landmarks")}
 
     def way(self, lago: Product, present: dict, record: dict | None, asked: str):
-        newest = lago.variable("mash_playbook_versions")["lago"]
-        highest = lago.variable("lago_version_highest")
-        version = present["version"]
-        configured = str(lago.variable("lago_version"))
+        facts, version = upgrade.facts_of(lago), present["version"]
+        configured, newest = str(lago.variable("lago_version")), facts["newest"]
         wanted = upgrade.destination(version, asked, configured, newest) if version else newest
-        if record and record["state"] == "rolling back":
+        if record and record["state"] in upgrade.UNDER_WAY:
             raise upgrade.UpgradeError("A way back was begun here and is not done. Type: just rollback")
         begun = upgrade.unfinished(record)
-        facts = {
-            "stops": lago.variable("lago_upgrade_stops"),
-            "always": lago.variable("lago_upgrade_tasks"),
-            "highest": highest,
-            "known": [newest, highest],
-        }
         landmarks = [lago.variable("lago_schema_landmarks")[one] for one in present["landmarks"]]
         schema = max(landmarks, key=lago_version, default="")
         if schema and not begun and lago_version(schema) > lago_version(version):

@@ -262,6 +262,8 @@ def unit_states(units, docker):
             "needed_by": _needed_by(properties),
             "stale": [],
             "awaits_gate": False,
+            # To join this start would bring up what was there before.
+            "overtaken": bool(_starting(properties) and _changed(name, properties)),
         }
         reference = units[name].get("image")
         if state["active"] and reference:
@@ -316,22 +318,38 @@ def json_files(directory):
     return found
 
 
-def _stale(name, properties, reference, containers, images):
-    reasons = ["its unit file changed on disk"] if properties.get("NeedDaemonReload") == "yes" else []
-    container_name = name.rsplit(".", 1)[0]
-    record = f"/run/{container_name}/{RECORD}"
+def _starting(properties):
+    """A process of the start is under way; systemd's pause before the next one has none."""
+    return properties.get("ActiveState") == "activating" and properties.get("SubState") != "auto-restart"
+
+
+def _recorded(name):
+    """Path to checksum of the files that the container was made from; None where nothing says it."""
     try:
-        with open(record, encoding="utf-8") as file:
-            recorded = [line.split(None, 1) for line in file.read().splitlines()]
+        with open(f"/run/{name.rsplit('.', 1)[0]}/{RECORD}", encoding="utf-8") as file:
+            lines = [line.split(None, 1) for line in file.read().splitlines()]
     except OSError:
-        return [*reasons, UNKNOWN_START]
-    for checksum, path in recorded:
-        now = sha256(path.strip())
+        return None
+    return {path.strip(): checksum for checksum, path in lines}
+
+
+def _changed(name, properties):
+    """Which of these files are others now, and the unit's own where systemd has not read it again."""
+    reasons = ["its unit file changed on disk"] if properties.get("NeedDaemonReload") == "yes" else []
+    for path, checksum in (_recorded(name) or {}).items():
+        now = sha256(path)
         if now is None:
-            reasons.append(f"{path.strip()} is gone")
+            reasons.append(f"{path} is gone")
         elif now != checksum:
-            reasons.append(f"{path.strip()} changed")
-    container = containers.get(container_name)
+            reasons.append(f"{path} changed")
+    return reasons
+
+
+def _stale(name, properties, reference, containers, images):
+    reasons = _changed(name, properties)
+    if _recorded(name) is None:
+        return [*reasons, UNKNOWN_START]
+    container = containers.get(name.rsplit(".", 1)[0])
     if container is None:
         reasons.append("its container is gone")
     else:

@@ -50,4 +50,12 @@ changes:
   description: C(networks), C(images), C(directories), C(files) and C(units) (each with its action and reasons).
   returned: always
   type: dict
+phase:
+  description: C(stage), C(gate), C(swap), C(converge) or C(leftovers), the wait for work of units that are to go.
+  returned: failed
+  type: str
+past_gate:
+  description: Whether the new version has been put in the place of the one before.
+  returned: failed
+  type: bool
 """

@@ -31,6 +31,11 @@ options:
         restarted when it will not be down for the whole of one of its C(minutes).
     type: dict
     default: {}
+  at_boot:
+    description:
+      - With C(stop), whether O(units) come up when the server boots. C(converge) enables them again.
+    type: bool
+    default: true
   leftovers:
     description: With C(waiting), names of units with the command inside the container that prints what waits for it.
     type: dict
@@ -95,11 +100,8 @@ waiting:
 """
 
 import contextlib
-import json
 import os
 import signal
-import subprocess
-import tempfile
 import time
 
 from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
@@ -107,23 +109,15 @@ from ansible_collections.selfhosting.lago.plugins.module_utils.engine import (
     UNKNOWN_START,
     Docker,
     EngineError,
-    database_system,
-    journal,
     managed_unit,
-    normal_reference,
     run,
     show_units,
     unit_states,
 )
 from ansible_collections.selfhosting.lago.plugins.module_utils.lease import LeasedModule
+from ansible_collections.selfhosting.lago.plugins.module_utils.starting import by_rank, start
+from ansible_collections.selfhosting.lago.plugins.module_utils.steps import run_step
 
-HOUR = 3600
-# Seconds after which a clock has seen that another minute has begun, and done what it does then.
-TICK = 5
-# Enough to count what a step has done: a migration says some lines about each of hundreds.
-LINES_OF_STEP = 5000
-# What is started next comes after what was started before, but does not wait for a long stop or for other units.
-BEGIN_SECONDS = 10
 # Sidekiq gives its jobs 25 s and then puts them back.
 DRAIN_SECONDS = 35
 
@@ -146,23 +140,12 @@ def reasons_to_restart(state):
     return [reason for reason in state["stale"] if not reason.endswith(OTHER_IMAGE)]
 
 
-def split(changes):
-    """Names of what is down, and of what runs and is stale."""
-    down = [name for name, change in changes.items() if change["action"] == "start"]
+def split(changes, states):
+    """Names of what is started, and of what is started anew: it runs and is stale, or comes up with what is stale."""
+    down = [
+        name for name, change in changes.items() if change["action"] == "start" and not states[name].get("overtaken")
+    ]
     return down, [name for name in changes if name not in down]
-
-
-def failures(names):
-    """The units that are not up, with what they said last."""
-    found = []
-    for name, properties in show_units(names).items():
-        if properties.get("ActiveState") != "active":
-            state = f"{properties.get('ActiveState')}/{properties.get('SubState')}, result {properties.get('Result')}"
-            lines = journal(name)
-            found.append(
-                "\n".join([f"{name} did not get ready ({state}). Its journal ends:", *(f"  {line}" for line in lines)])
-            )
-    return found
 
 
 def end_processes(names, docker):
@@ -189,119 +172,6 @@ def end_processes(names, docker):
         time.sleep(0.2)
 
 
-def rank(name, order):
-    return order.get(name, {}).get("stop_rank", 0)
-
-
-def by_rank(names, order, first_stopped=False):
-    """Lists of names of one rank each, in the order of a start; or in that of a stop."""
-    ranks = sorted({rank(name, order) for name in names}, reverse=first_stopped)
-    return [sorted(name for name in names if rank(name, order) == number) for number in ranks]
-
-
-def turns(names, order):
-    """Lists of names that may be restarted together: of each pool one in each."""
-    found, seen = [], {}
-    for name in sorted(names):
-        pool = order.get(name, {}).get("pool")
-        number = seen.get(pool, 0) if pool else 0
-        if pool:
-            seen[pool] = number + 1
-        found += [[] for _ in range(number + 1 - len(found))]
-        found[number].append(name)
-    return found
-
-
-def start(module, down, stale, order, steps=()):
-    """Start what is down, restart what is stale.
-
-    systemctl queues each restart by itself, which would start twice what another one has just pulled in; so only what
-    runs is restarted, what is down is started, and both are waited for together, in the order of the units' own.
-
-    What has a rank is stopped before anything is restarted, and started after it: no clock fills queues on which nobody
-    works. Only the beginning of a start is waited for, so that all boot at once. The steps are called right before the
-    restarts.
-    """
-    run(["systemctl", "reset-failed", "--", *sorted([*down, *stale])], check=False)
-    first, *later = turns(stale, order) or [[]]
-    wait_for_minutes(first, order)
-    stopped = [names for names in by_rank(first, order, first_stopped=True) if rank(names[0], order)]
-    for names in stopped:
-        run(["systemctl", "stop", "--", *names], check=False)
-    try:
-        for step in steps:
-            step()
-    except SystemExit:
-        for names in reversed(stopped):
-            run(["systemctl", "start", "--no-block", "--", *names], check=False)
-        raise
-    ranked = [name for name in [*down, *first] if rank(name, order)]
-    unranked = [name for name in first if not rank(name, order)]
-    if unranked:
-        begin("restart", unranked)
-    try:
-        if later:
-            wait_for(module, sorted(name for name in [*down, *first] if not rank(name, order)))
-        for names in later:
-            run(["systemctl", "restart", "--no-block", "--", *names], check=False)
-            wait_for(module, names)
-    finally:
-        # Also where a replica does not get ready: the others serve, and there is work.
-        *earlier, last = by_rank(ranked, order) or [[]]
-        for names in earlier:
-            begin("start", names)
-        if last:
-            run(["systemctl", "start", "--no-block", "--", *last], check=False)
-    wait_for(module, sorted([*down, *first]))
-
-
-def begin(verb, names):
-    """Queue it, and wait until each of them has begun to start."""
-    before = show_units(names)
-
-    def begun(name, now):
-        # systemd gives a unit another one whenever it begins to start.
-        again = now.get("InvocationID") != before[name].get("InvocationID")
-        return again or (verb == "start" and now.get("ActiveState") in ("active", "activating"))
-
-    run(["systemctl", verb, "--no-block", "--", *names], check=False)
-    deadline = time.monotonic() + BEGIN_SECONDS
-    while time.monotonic() < deadline and not all(begun(name, now) for name, now in show_units(names).items()):
-        time.sleep(0.05)
-
-
-def wait_for_minutes(names, order):
-    """Until what is restarted will be there for some part of each minute that it must not miss."""
-    for name in names:
-        never_down = order.get(name, {}).get("never_down")
-        while never_down and (pause := seconds_to_wait(container_minute(name), never_down)):
-            time.sleep(pause)
-
-
-def container_minute(name):
-    """Seconds since the full hour, in the container's own time zone; None where it cannot say."""
-    done = run(["docker", "exec", name.rsplit(".", 1)[0], "date", "+%M %S"], check=False)
-    try:
-        minute, second = done.stdout.split()
-        return int(minute) * 60 + int(second)
-    except ValueError:
-        return None
-
-
-def seconds_to_wait(now, never_down):
-    """Zero where a stop now and a start C(seconds) later leave some part of each minute."""
-    if now is None:
-        return 0
-    pauses = [0]
-    for minute in never_down["minutes"]:
-        ahead, behind = (minute * 60 - now) % HOUR, (now - minute * 60) % HOUR
-        if ahead + 60 <= never_down["seconds"]:
-            pauses.append(ahead + TICK)
-        elif behind < TICK:
-            pauses.append(TICK - behind)
-    return max(pauses)
-
-
 def users_of(changes):
     """Workers that the unit of what is restarted stops before and starts after it (container-users)."""
     holders = [
@@ -315,14 +185,6 @@ def users_of(changes):
             if user not in changes and managed_unit(user).get("quiet") and is_active(user):
                 found[user] = {"action": "restart", "reasons": [f"{name} restarts"]}
     return found
-
-
-def wait_for(module, names):
-    if names:
-        run(["systemctl", "start", "--", *names], check=False)
-    problems = failures(names)
-    if problems:
-        module.fail_json(msg="\n".join(problems), units={})
 
 
 def wait_for_users(names):
@@ -362,78 +224,66 @@ def is_active(name):
     return show_units([name])[name].get("ActiveState") == "active"
 
 
-def write_record(record):
-    os.makedirs(os.path.dirname(record["path"]), mode=0o750, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(record["path"]), prefix=".new-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(record["content"], file, sort_keys=True)
-    os.chmod(temporary, 0o640)
-    os.replace(temporary, record["path"])
+def look(module, docker):
+    return unit_states({name: {"image": image} for name, image in module.params["units"].items()}, docker)
 
 
-@contextlib.contextmanager
-def borrowed(path, file, names):
-    """Within, lines of an environment file are those of another one; a run that dies here is put right by the next."""
-    with open(path, encoding="utf-8") as own, open(file, encoding="utf-8") as other:
-        text, lines = own.read(), other.read().splitlines(keepends=True)
-    taken = {name: line for line in lines for name in names if line.startswith(f"{name}=")}
-    mixed = [taken.get(line.partition("=")[0], line) for line in text.splitlines(keepends=True)]
-    rewrite(path, "".join(mixed))
-    try:
-        yield
-    finally:
-        rewrite(path, text)
+def converge(module, changes):
+    docker = Docker()
+    states = look(module, docker)
+    changes.update(wanted_changes(states))
+    users, warnings, steps = users_of(changes), [], module.params["steps"]
+    off = [name for name, state in states.items() if state["loaded"] and not state["enabled"]]
+    if not module.check_mode:
+        if any(state["needs_reload"] for state in states.values()):
+            run(["systemctl", "daemon-reload"])
+        if off:
+            run(["systemctl", "enable", "--quiet", "--", *off])
+        end_processes([name for name, state in states.items() if UNKNOWN_START in state["stale"]], docker)
+        if changes or steps:
+            calls = [lambda one=one: changes.update(run_step(module, one)) for one in steps]
+            start(module, *split(changes, states), module.params["order"], calls)
+            warnings = wait_for_users(sorted(users))
+    changes.update(users)
+    for name in off:
+        changes.setdefault(name, {"action": "enable", "reasons": ["it would not come up at boot"]})
+    return warnings
 
 
-def rewrite(path, text):
-    """The file with another content, at once and with the same owner and mode."""
-    was = os.stat(path)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chown(temporary, was.st_uid, was.st_gid)
-    os.chmod(temporary, was.st_mode & 0o7777)
-    os.replace(temporary, path)
+def restart(module, changes):
+    changes.update({name: {"action": "restart", "reasons": ["you asked for it"]} for name in look(module, Docker())})
+    users, warnings = users_of(changes), []
+    if changes and not module.check_mode:
+        start(module, [], sorted(changes), module.params["order"])
+        warnings = wait_for_users(sorted(users))
+    changes.update(users)
+    return warnings
 
 
-def succeeds(name, patience, begun):
-    """Whether it ended well; None while it still runs. To start what runs is to wait for it."""
-    if begun:
-        shown = show_units([name])[name]
-        if shown["ActiveState"] not in ("activating", "active", "deactivating"):
-            return shown["Result"] == "success"
-    try:
-        return run(["systemctl", "start", "--", name], check=False, timeout=patience).returncode == 0
-    except subprocess.TimeoutExpired:
-        return None
+def stop(module, changes):
+    for name, state in look(module, Docker()).items():
+        if state["state"].split("/")[0] in ("active", "activating", "reloading"):
+            changes[name] = {"action": "stop", "reasons": ["you asked for it"]}
+    if module.params["units"] and not module.params["at_boot"] and not module.check_mode:
+        # Also what is down already, and before anything stops: a server that loses its power in between starts nothing.
+        run(["systemctl", "disable", "--quiet", "--", *sorted(module.params["units"])])
+    if changes and not module.check_mode:
+        for names in by_rank(changes, module.params["order"], first_stopped=True):
+            run(["systemctl", "stop", "--", *names])
+    return []
 
 
-def run_step(module, step, patience=None, begun=None):
-    name, record = step["unit"], step["record"]
-    if not begun:
-        run(["systemctl", "reset-failed", "--", name], check=False)
-    # Somebody may pull the tag anew while the step runs.
-    image_id = begun["image_id"] if begun else Docker().image_ids().get(normal_reference(record["image"]), "")
-    if step["borrow"]:
-        with borrowed(**step["borrow"]):
-            fine = run(["systemctl", "start", "--", name], check=False).returncode == 0
-    else:
-        fine = succeeds(name, patience, bool(begun))
-    if fine is None:
-        said = journal(name, LINES_OF_STEP, show_units([name])[name].get("InvocationID"))
-        module.exit_json(changed=True, units={}, begun={"image_id": image_id}, said=said)
-    if not fine:
-        invocation = show_units([name])[name].get("InvocationID")
-        lines = journal(name, lines=30, invocation=invocation) or journal(name, lines=30)
-        module.fail_json(
-            msg="\n".join(
-                [f"{name} failed; nothing after it was changed. Its journal ends:", *(f"  {line}" for line in lines)]
-            ),
-            units={},
-        )
-    content = dict(record["content"], image_id=image_id, database=database_system(record["data_path"]))
-    write_record({"path": record["path"], "content": content})
-    return {name: {"action": "run", "reasons": []}}
+def step(module, changes):
+    changes.update({name: {"action": "run", "reasons": []} for name in module.params["units"]})
+    done = changes
+    if not module.check_mode:
+        done = run_step(module, *module.params["steps"], module.params["patience"], module.params["begun"])
+    module.exit_json(changed=True, units=done, begun={}, said=[])
+
+
+def waiting(module, _changes):
+    found = waiting_for(module.params["leftovers"], module.params["patience"])
+    module.exit_json(changed=False, units={}, waiting=found)
 
 
 def main():
@@ -446,6 +296,7 @@ def main():
             },
             "units": {"type": "dict", "required": True},
             "order": {"type": "dict", "default": {}},
+            "at_boot": {"type": "bool", "default": True},
             "leftovers": {"type": "dict", "default": {}},
             "patience": {"type": "int", "default": 10},
             "begun": {"type": "dict", "default": {}},
@@ -462,56 +313,17 @@ def main():
         },
         supports_check_mode=True,
     )
-    operation, order, steps = (module.params[name] for name in ("operation", "order", "steps"))
-    units = {name: {"image": image} for name, image in module.params["units"].items()}
-    changes, warnings = {}, []
+    # Each fills `changes` as far as it comes, for a failure as well, and returns what to warn of. The last two have
+    # answers of their own and end the module themselves.
+    operations = {"converge": converge, "restart": restart, "stop": stop, "step": step, "waiting": waiting}
+    changes = {}
     try:
-        if operation == "step":
-            changes = {name: {"action": "run", "reasons": []} for name in units}
-            if not module.check_mode:
-                changes = run_step(module, *steps, module.params["patience"], module.params["begun"])
-            module.exit_json(changed=True, units=changes, begun={}, said=[])
-        if operation == "waiting":
-            found = waiting_for(module.params["leftovers"], module.params["patience"])
-            module.exit_json(changed=False, units={}, waiting=found)
-        docker = Docker()
-        states = unit_states(units, docker)
-        if operation == "converge":
-            changes = wanted_changes(states)
-            users = users_of(changes)
-            off = [name for name, state in states.items() if state["loaded"] and not state["enabled"]]
-            if not module.check_mode:
-                if any(state["needs_reload"] for state in states.values()):
-                    run(["systemctl", "daemon-reload"])
-                if off:
-                    run(["systemctl", "enable", "--quiet", "--", *off])
-                end_processes([name for name, state in states.items() if UNKNOWN_START in state["stale"]], docker)
-                if changes or steps:
-                    calls = [lambda step=step: changes.update(run_step(module, step)) for step in steps]
-                    start(module, *split(changes), order, calls)
-                    warnings = wait_for_users(sorted(users))
-            changes.update(users)
-            for name in off:
-                changes.setdefault(name, {"action": "enable", "reasons": ["it would not come up at boot"]})
-        elif operation == "restart":
-            changes = {name: {"action": "restart", "reasons": ["you asked for it"]} for name in states}
-            users = users_of(changes)
-            if changes and not module.check_mode:
-                start(module, [], sorted(changes), order)
-                warnings = wait_for_users(sorted(users))
-            changes.update(users)
-        else:
-            changes = {
-                name: {"action": "stop", "reasons": ["you asked for it"]}
-                for name, state in states.items()
-                if state["state"].split("/")[0] in ("active", "activating", "reloading")
-            }
-            if changes and not module.check_mode:
-                for names in by_rank(changes, order, first_stopped=True):
-                    run(["systemctl", "stop", "--", *names])
+        warnings = operations[module.params["operation"]](module, changes)
     except EngineError as error:
         module.fail_json(msg=str(error), units=changes)
-    module.exit_json(changed=bool(changes), units=changes, warnings=warnings)
+    for warning in warnings:
+        module.warn(warning)
+    module.exit_json(changed=bool(changes), units=changes)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import json
 import typing as t
 
 from ..module_utils.engine import CLAIMS, keyed_digest, normal_reference
+from ..module_utils.starting import longest_wait
 from .neighbours import claim_of, record_of
 from .render import UNIT_DIRECTORY, Renderer
 
@@ -125,6 +126,18 @@ def order_of(service: dict) -> dict[str, t.Any]:
     if service["never_down"]:
         order["never_down"] = service["never_down"]
     return {**order, "pool": service["replica_of"]} if service["pool"] else order
+
+
+def announced_wait(unit: str, order: t.Mapping) -> str:
+    """What to say before a restart that may have to wait for its moment; empty where it needs none."""
+    never_down = order.get(unit, {}).get("never_down")
+    if not never_down:
+        return ""
+    minutes = " or ".join(map(str, never_down["minutes"]))
+    return (
+        f"will wait up to {longest_wait(never_down)} s before it restarts {unit}, if that would miss minute {minutes} "
+        "of the hour"
+    )
 
 
 def step_record(service: dict, key: str) -> dict:

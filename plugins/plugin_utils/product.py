@@ -4,26 +4,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os
 import re
 import typing as t
 
-from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, is_trusted_as_template, trust_as_template
+from ansible.template import Templar, trust_as_template
 
 from .definition import ABSENT, DATA, DIRECTORY, FILE, NETWORK, PROGRAM, SERVICE, DefinitionError, validated
-from .specification import as_specified, options_of
+from .settled import IDENTIFIER, Settled
+from .specification import options_of
 
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FAMILIES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "families.yml")
 MARKER = "PREFIX"
-IDENTIFIER = re.compile(r"\b[a-z][A-Za-z0-9_]*\b")
-# A template that is a variable and nothing else.
-ALONE = re.compile(r"\{\{ ([a-z][A-Za-z0-9_]*) \}\}")
 # Keys of a container that say which units it has.
 NAMES = {
     key: SERVICE[key]
@@ -117,47 +113,6 @@ def setting_variables(settings: t.Mapping | None, options: t.Mapping) -> dict[st
     }
 
 
-class Settled:
-    """Variables of which each template is resolved once, before what refers to it.
-
-    Ansible resolves a variable anew at each reference, and all that it refers to with it: three times the work of all
-    of Lago's names. What cannot be resolved stays as it is and fails where it is really used.
-    """
-
-    def __init__(self, templar: Templar, variables: dict[str, t.Any]):
-        self.variables = variables
-        self.templar = templar.copy_with_new_env(available_variables=variables)
-        self._seen: set[str] = set()
-        self._resolved: set[str] = set()
-
-    def settle(self, text: str) -> None:
-        """Resolve every variable that a template refers to."""
-        for name in IDENTIFIER.findall(text):
-            if name in self.variables and name not in self._seen:
-                self._seen.add(name)
-                with contextlib.suppress(AnsibleError):
-                    self.variables[name] = as_specified(name, self.resolve(self.variables[name]))
-                    self._resolved.add(name)
-
-    def resolve(self, value: t.Any, templar: Templar | None = None) -> t.Any:
-        """The value with all templates in it resolved."""
-        if isinstance(value, str):
-            if not is_trusted_as_template(value):
-                return value
-            self.settle(value)
-            # Most of a product's templates are like that; compiling each of them is half of the work.
-            alone = ALONE.fullmatch(value)
-            if alone and alone[1] in self._resolved:
-                return self.variables[alone[1]]
-            return (templar or self.templar).template(value)
-        # Other mappings, such as hostvars, stay what they are.
-        if isinstance(value, dict):
-            return {self.resolve(key, templar): self.resolve(item, templar) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.resolve(item, templar) for item in value]
-        return value
-
-
 class Product:
     """The data of one role, resolved for one host."""
 
@@ -165,7 +120,6 @@ class Product:
         self.name = name
         self._data = data
         self._settled = settled
-        self._templar = settled.templar
 
     @classmethod
     def load(cls, name: str, loader: DataLoader, templar: Templar, variables: t.Mapping) -> Product:
@@ -195,8 +149,7 @@ class Product:
         return self._settled.resolve(self._settled.variables[name])
 
     def evaluate(self, expression: str) -> t.Any:
-        self._settled.settle(expression)
-        return self._templar.evaluate_expression(trust_as_template(expression))
+        return self._settled.evaluate(expression)
 
     def prefixes(self, family: str) -> list[str]:
         """The prefixes with which it uses a family of variables."""
@@ -227,14 +180,11 @@ class Product:
             when, items = entry.pop("when", True), entry.pop("for_each", [None])
             entry = {name: value for name, value in entry.items() if only is None or name in only}
             for index, item in enumerate(self._settled.resolve(items)):
-                templar = self._templar
-                if item is not None:
-                    local = {**templar.available_variables, "item": item, "index": index}
-                    templar = templar.copy_with_new_env(available_variables=local)
-                if not self._settled.resolve(when, templar):
+                local = {} if item is None else {"item": item, "index": index}
+                if not self._settled.resolve(when, local):
                     continue
                 try:
-                    found.append(validated(kind, specification, _plain(self._settled.resolve(entry, templar))))
+                    found.append(validated(kind, specification, _plain(self._settled.resolve(entry, local))))
                 except DefinitionError as error:
                     problems.append(str(error))
         if problems:

@@ -97,18 +97,18 @@ class Renderer:
         self.engine_templates = os.path.join(HERE, "templates")
 
     def programs(self, services: t.Iterable[dict]) -> list[dict]:
-        """What the units run besides Docker; only what one of them needs."""
+        """What the units run besides Docker, only what one of them needs; and what these programs have in common."""
         names = ["container-ready"]
         names += ["container-quiet"] if any(service["quiet"] for service in services) else []
         names += ["container-users"] if any(service["users_first"] for service in services) else []
         names += ["container-gated"] if any(service["gate"] for service in services) else []
         names += ["container-pool"] if any(service["pool"] for service in services) else []
-        return [self._program(name) for name in names]
+        return [self._engine_file("container_docker.py", "0644"), *(self._engine_file(name, "0755") for name in names)]
 
-    def _program(self, name: str) -> dict:
-        with open(os.path.join(HERE, "files", f"{name}.py"), encoding="utf-8") as file:
+    def _engine_file(self, name: str, mode: str) -> dict:
+        with open(os.path.join(HERE, "files", name.removesuffix(".py") + ".py"), encoding="utf-8") as file:
             content = file.read()
-        return self._file(f"{self.engine_path}/{name}", content, owner="root", group="root", mode="0755", secret=False)
+        return self._file(f"{self.engine_path}/{name}", content, owner="root", group="root", mode=mode, secret=False)
 
     def _file(self, path: str, content: str, **options: t.Any) -> dict:
         file = {"path": path, "content": content, "mode": "0640", "secret": True, **self.owner}

@@ -8,10 +8,14 @@ import dataclasses
 import time
 import typing as t
 
+from .product import Product
 from .versions import lago_version, stops_between
 
 # What is noted on the server, under this name beside the records of the gates.
 RECORD = "upgrade"
+# Of a way back that is not done, in the record: the backup is being put back; it is there; Lago of before serves.
+ROLLING_BACK, PUT_BACK, SENDING_AGAIN = "rolling back", "put back", "sending again"
+UNDER_WAY = (ROLLING_BACK, PUT_BACK, SENDING_AGAIN)
 
 
 class UpgradeError(Exception):
@@ -54,6 +58,24 @@ def destination(present: str, asked: str, configured: str, newest: str) -> str:
     if asked:
         return asked if asked.startswith("v") else f"v{asked}"
     return configured if lago_version(configured) > lago_version(present) else newest
+
+
+def facts_of(lago: Product) -> dict[str, t.Any]:
+    """What the data of Lago says of stops, tasks and releases; `newest` is the pinned one."""
+    newest, highest = lago.variable("mash_playbook_versions")["lago"], lago.variable("lago_version_highest")
+    return {
+        "stops": lago.variable("lago_upgrade_stops"),
+        "always": lago.variable("lago_upgrade_tasks"),
+        "newest": newest,
+        "highest": highest,
+        "known": [newest, highest],
+    }
+
+
+def containers_of(lago: Product) -> list[str]:
+    """Those that say which Lago runs."""
+    names = ("lago_api_identifier", "lago_api_worker_identifier", "lago_api_clock_identifier")
+    return [lago.variable(name) for name in names]
 
 
 def hops(present: str, wanted: str, facts: t.Mapping, begun: str = "") -> list[Hop]:
@@ -155,8 +177,12 @@ def failed(
 ) -> str:
     """What a user reads when a release did not come up."""
     lines = [f"{host}: {failure.get('msg', 'it failed')}", ""]
-    if failure.get("phase") in ("swap", "converge"):
-        lines.append(f"The database has been migrated for {version}, whose containers do not get ready.")
+    if failure.get("past_gate"):
+        if failure["phase"] == "leftovers":
+            lines.append(f"The database has been migrated for {version}, which runs.")
+            lines.append("Workers that it has no more are not done with their jobs.")
+        else:
+            lines.append(f"The database has been migrated for {version}, whose containers do not get ready.")
         lines.append("Nothing was put back.")
         lines.append(f"Correct what is said above and type: just upgrade -l {host}")
         if record["backup"]:
@@ -175,24 +201,42 @@ def way_back(record: t.Mapping | None) -> t.Mapping:
     """The record of the upgrade that can be undone."""
     if not record or record["state"] == "rolled back":
         raise UpgradeError(
-            "No upgrade is recorded on this server that could be undone. just backups lists all backups."
+            "No upgrade is recorded on this server that could be undone. just backups lists all backups; "
+            "just restore NAME puts one in place."
         )
     if not record["backup"]:
         raise UpgradeError(
             f"The upgrade from {record['from']} was made without a backup, so there is no way back. "
-            "just backups lists others; one of an older Lago needs lago_version set to that release first."
+            "just backups lists others; just restore NAME puts one in place, or says what one of an older Lago needs."
         )
     return record
 
 
 def announced(record: t.Mapping, present: str) -> list[str]:
-    """What the way back does, for people."""
+    """What the way back does, or what is left of it, for people."""
+    if record["state"] == SENDING_AGAIN:
+        return [
+            f"An earlier run brought Lago back to {record['from']}, which serves. What is left: events that were kept "
+            "are sent again, with the same transaction ids, so that none counts twice."
+        ]
+    if record["state"] == PUT_BACK:
+        return [
+            f"An earlier run put database, queues and files of before back. What is left: Lago {record['from']} is "
+            "started, and events that were kept are sent again, with the same transaction ids."
+        ]
     made = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(record["backup"]["backup_time"]))
+    queue = record["backup"].get("queue_elsewhere")
+    what = "Database and missing files" if queue else "Database, queues and missing files"
+    jobs = (
+        f"Jobs in {queue} stay as they are: what the newer release queued may not fit."
+        if queue
+        else "Jobs and their locks in Valkey are those of the backup: what waits now belongs to the newer database."
+    )
     return [
         f"Lago goes back from {present} to {record['from']}, as it was before the upgrade to {record['to']}.",
-        f"Database, queues and missing files come from backup {record['backup']['snapshot'][:8]} of {made}. "
+        f"{what} come from backup {record['backup']['snapshot'][:8]} of {made}. "
         "The database of now is kept under another name.",
-        "Jobs and their locks in Valkey are those of the backup: what waits now belongs to the newer database.",
+        jobs,
         "Events that came since are kept before and sent again afterwards, with the same transaction ids.",
         f"Images are those of {record['from']}. Environment and units of Lago come from that backup as well: what your "
         "vars.yml says otherwise by now counts again from the next just install-all on.",

@@ -152,11 +152,11 @@ def connections(workers: t.Iterable[t.Mapping], api_replicas: int, version: str,
     return total + pools
 
 
-def memory_mb(workers: t.Iterable[t.Mapping]) -> int:
-    """Sum of the memory limits, in whole MB."""
+def memory_mb(workers: t.Iterable[t.Mapping], usual: str = "") -> int:
+    """Sum of the memory limits, in whole MB; of a dedicated worker without one it is the usual one."""
     total = 0
     for worker in workers:
-        match = MEMORY.match(worker["memory"] or "")
+        match = MEMORY.match(worker["memory"] or (usual if worker["dedicated"] else ""))
         if match:
             total += int(match[1]) * BYTES[match[2]] * worker["replicas"]
     return total // 1024**2

@@ -209,7 +209,9 @@ LAGO = (
 )
 EACH = [("converge", *TRAEFIK), ("converge", *POSTGRES), ("converge", "mash-valkey"), ("converge", *LAGO)]
 BACKUP = ("mash-backup", "mash-backup-verify")
-EVERY = [*EACH, ("converge", *BACKUP)]
+# Its files say what the others are, so it follows each of them.
+TOLD = ("converge", *BACKUP)
+EVERY = [*EACH, TOLD]
 ALL = tuple(sorted([*TRAEFIK, *POSTGRES, "mash-valkey", *LAGO, *BACKUP]))
 
 
@@ -218,9 +220,9 @@ ALL = tuple(sorted([*TRAEFIK, *POSTGRES, "mash-valkey", *LAGO, *BACKUP]))
     [
         ("install-all", (), EVERY),
         ("setup-all,start-all", (), [*EVERY, ("converge", *ALL)]),
-        ("install-lago", (), EACH),
-        ("setup-valkey", (), EACH[2:3]),
-        ("install-postgres,start-group", ("-egroup=postgres",), [EACH[1], ("converge", *POSTGRES)]),
+        ("install-lago", (), EVERY),
+        ("setup-valkey", (), [EACH[2], TOLD]),
+        ("install-postgres,start-group", ("-egroup=postgres",), [EACH[1], TOLD, ("converge", *POSTGRES)]),
         ("install-traefik", (), EACH[:1]),
         ("setup-container-socket-proxy", (), EACH[:1]),
         ("setup-docker,install-timesync,setup-system-user", (), []),
@@ -265,9 +267,9 @@ def test_only_setup_removes_what_is_switched_off(calls, other_server):
     }
     there = other_server(json.dumps({"units": {"mash-valkey.service": unit}}))
     off = ("-evalkey_enabled=false", "-elago_redis_hostname=redis.example.com")
-    assert asked_of(calls("root", PLACES[0], "setup", "setup-valkey", off, there)) == [("remove", "mash-valkey")]
-    assert asked_of(calls("root", PLACES[0], "setup", "install-valkey", off, there)) == []
-    assert asked_of(calls("root", PLACES[0], "setup", "setup-postgres", off, there)) == [("converge", *POSTGRES)]
+    assert asked_of(calls("root", PLACES[0], "setup", "setup-valkey", off, there)) == [TOLD, ("remove", "mash-valkey")]
+    assert asked_of(calls("root", PLACES[0], "setup", "install-valkey", off, there)) == [TOLD]
+    assert asked_of(calls("root", PLACES[0], "setup", "setup-postgres", off, there)) == [("converge", *POSTGRES), TOLD]
 
 
 @pytest.mark.parametrize("tags", ["setup-system-user", "install-lago"])

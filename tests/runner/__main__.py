@@ -83,6 +83,8 @@ def main() -> int:
     begin = time.monotonic()
     done = run.all()
     results.print_table(done, time.monotonic() - begin)
+    for line in results.failures(done):
+        print(line)
     print(results.last_line(done), flush=True)
     if run.interrupted:
         return 130

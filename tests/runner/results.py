@@ -17,6 +17,11 @@ from rich.table import Table
 # For example: ===== 2 failed, 31 passed, 1 error in 12.34s (0:00:12) =====
 PYTEST_SUMMARY = re.compile(r"^\s*(?:=+ )?((?:\d+ [a-z ]+(?:, )?)+) in [\d.]+s\b", re.MULTILINE)
 PYTEST_COUNT = re.compile(r"(\d+) ([a-z ]+)")
+# In pytest's short summary, with the first lines of what it says: FAILED molecule/x.py::test_y - AssertionError: ...
+PYTEST_FAILURE = re.compile(r"^\s*((?:FAILED|ERROR) .+(?:\n(?!\s*(?:FAILED|ERROR|=+) ).+){0,3})", re.MULTILINE)
+# Of each failure, and how many of a step: whoever keeps only the end of the output still has all names.
+FAILURE_LETTERS = 240
+FAILURES_SHOWN = 6
 # Wide enough for the table where the output is a file.
 TABLE_WIDTH = 100
 
@@ -82,6 +87,21 @@ def print_table(results: Sequence[Result], total_seconds: float) -> None:
     if not console.is_terminal:
         console.width = TABLE_WIDTH
     console.print(table)
+
+
+def failures(results: Sequence[Result]) -> list[str]:
+    """For each step that failed its name, why it ended, and its failed tests in a line each."""
+    lines = []
+    for result in results:
+        if result.successful:
+            continue
+        lines.append(f"{result.outcome.value}: {result.name}" + (f", {result.remark}" if result.remark else ""))
+        output = result.log.read_text(encoding="utf-8", errors="replace") if result.log else ""
+        found = [" ".join(failure.split())[:FAILURE_LETTERS] for failure in PYTEST_FAILURE.findall(output)]
+        lines += [f"  {failure}" for failure in found[:FAILURES_SHOWN]]
+        if len(found) > FAILURES_SHOWN:
+            lines.append(f"  and {len(found) - FAILURES_SHOWN} more")
+    return lines
 
 
 def last_line(results: Sequence[Result]) -> str:

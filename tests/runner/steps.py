@@ -13,6 +13,8 @@ import yaml
 
 # Longer than any fast check takes on a slow machine; what needs more says so.
 DEFAULT_LIMIT_SECONDS = 300
+# Of a scenario that has a server of each release.
+TOGETHER = "together"
 
 
 class StepsError(Exception):
@@ -62,14 +64,21 @@ def load(path: Path, full: bool = False) -> list[Group]:
 def scenario_steps(entry: dict, full: bool) -> Iterable[dict]:
     """The template of a group filled in for each of its scenarios and releases."""
     for scenario, releases in entry["scenarios"].items():
+        if releases == TOGETHER:
+            yield filled_in(entry["step"], scenario, TOGETHER)
+            continue
         unknown = set(releases) - set(entry["releases"])
         if unknown:
             raise StepsError(f"scenario {scenario}: {', '.join(sorted(unknown))} is none of {entry['releases']}")
         for release in entry["releases"] if full else releases:
-            yield {
-                key: value.format(scenario=scenario, release=release) if isinstance(value, str) else value
-                for key, value in entry["step"].items()
-            }
+            yield filled_in(entry["step"], scenario, release)
+
+
+def filled_in(step: dict, scenario: str, release: str) -> dict:
+    return {
+        key: value.format(scenario=scenario, release=release) if isinstance(value, str) else value
+        for key, value in step.items()
+    }
 
 
 def check(groups: list[Group], path: Path) -> None:

@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The fault suite of molecule/faults: what its client takes for accepted, how runs count, docs/reliability.md."""
 
+import datetime
 import http.client
 import json
 import sys
+import time
+import zoneinfo
 from types import SimpleNamespace
 
 import pytest
 from virtual_host import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "molecule"))
-from faults import contexts, ledger, playbook, report, table, ways
-from faults.sender import Attempt, Sender
+from faults import contexts, ledger, playbook, report, run, table, ways
+from faults.sender import Attempt, Sender, sending
 
 GOOD = {"accepted": 9, "found": 9, "duplicates": 0, "final": 0, "clocks": 1, "clocks_at_once": 1, "human": 0}
 GOOD |= {"jobs_lost": 0, "jobs_at_risk": 4, "failed": 0}
@@ -55,21 +58,49 @@ EXISTS = (422, {"transaction_id": ["value_already_exist"]})
 )
 def test_what_the_client_takes_for_accepted(answers, accepted, final, monkeypatch):
     monkeypatch.setattr("faults.sender.RETRY", 0)
-    sender = Sender(FakeSite(*answers))
+    sender = Sender(FakeSite(*answers), pause=0)
     sender.deliver("one")
     assert (len(sender.accepted) == 1, len(sender.final) == 1) == (accepted, final)
     assert len(sender.attempts) == len(answers)
 
 
 def test_the_client_is_bounded(monkeypatch):
-    monkeypatch.setattr("faults.sender.PAUSE", 0)
     monkeypatch.setattr("faults.sender.MOST_EVENTS", 5)
-    sender = Sender(FakeSite(*[200] * 9))
+    sender = Sender(FakeSite(*[200] * 9), pause=0)
     sender.run()
     assert len(sender.accepted) == 5
-    late = Sender(FakeSite(), give_up=0)
+    late = Sender(FakeSite(), pause=0, give_up=0)
     late.run()
     assert late.attempts == []
+
+
+def test_where_nobody_answers_any_more_it_ends_soon(monkeypatch):
+    monkeypatch.setattr("faults.sender.LAST_SECONDS", 0.1)
+    monkeypatch.setattr("faults.sender.RETRY", 0.01)
+    began = time.monotonic()
+    with sending(FakeSite(*[503] * 100000), pause=0) as sent:
+        while len(sent.attempts) < 9:
+            time.sleep(0.01)
+    assert time.monotonic() - began < 10
+    assert not sent.accepted
+
+
+def test_a_fault_that_breaks_leaves_a_server_that_is_well():
+    healed = []
+    with (
+        pytest.raises(AssertionError, match="the fault"),
+        run.healed_afterwards(SimpleNamespace(heal=lambda: healed.append(1))),
+    ):
+        raise AssertionError("the fault")
+    assert healed
+
+
+@pytest.mark.parametrize("minute", range(60))
+def test_for_a_quarter_of_an_hour_no_minute_of_the_clock_is_near(minute):
+    zone = zoneinfo.ZoneInfo(contexts.calm_zones(minute)[0])
+    then = datetime.datetime(2026, 1, 2, 3, minute, tzinfo=datetime.UTC).astimezone(zone)
+    assert 20 < then.minute <= 50
+    assert {then.astimezone(zoneinfo.ZoneInfo(one)).minute for one in contexts.calm_zones(minute)} == {then.minute}
 
 
 def attempt(begin, end, status):
@@ -136,7 +167,7 @@ def test_each_row_can_be_made():
     assert {row["repetitions"] for row in rows} == {3, 10}
 
 
-def test_every_way_is_made_in_the_short_suite_too():
+def test_the_short_suite_makes_each_way_but_those_that_are_much_like_another():
     assert {row["way"] for row in table.rows() if row["short"]} >= {
         row["way"] for row in table.rows() if not row.get("compared")
     } - {"change_of_configuration", "restart_with_playbook", "power_cut_in_migration"}

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the recipes of the justfile ask of ansible-playbook. The meaning is that of MASH's recipes."""
 
+import json
+
 import pytest
 
 
@@ -55,12 +57,43 @@ def test_upgrade_takes_a_release(just, recipe, expected):
     assert asked == ["--inventory", "inventory/hosts", *expected, *further]
 
 
-@pytest.mark.parametrize("verb", ["uninstall"])
-def test_recipe_with_a_playbook_of_its_own(just, verb):
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        (["uninstall"], ["playbooks/uninstall.yml"]),
+        (["exit-codes"], ["playbooks/exit_codes.yml"]),
+        (["locks"], ["playbooks/locks.yml"]),
+        (["backup"], ["playbooks/backup.yml"]),
+        (["backups"], ["playbooks/backups.yml"]),
+        (["verify-backup"], ["playbooks/verify_backup.yml"]),
+        (["verify-backup", "--checksums"], ["playbooks/verify_backup.yml", "--extra-vars=checksums=true"]),
+    ],
+)
+def test_recipe_with_a_playbook_of_its_own(just, recipe, expected):
     further = ["-l", "lago.example.com", "-e", "confirm=lago.example.com"]
-    done, asked = just(verb, *further)
+    done, asked = just(*recipe, *further)
     assert done.returncode == 0, done.stderr
-    assert asked == ["--inventory", "inventory/hosts", f"playbooks/{verb}.yml", *further]
+    assert asked == ["--inventory", "inventory/hosts", *expected, *further]
+
+
+def test_where_the_flag_of_verify_backup_stands_does_not_matter(just):
+    _done, asked = just("verify-backup", "-l", "lago.example.com", "--checksums")
+    assert asked[3:] == ["-l", "lago.example.com", "--extra-vars=checksums=true"]
+
+
+def test_every_recipe_for_servers_reaches_ansible(just):
+    """With nothing but what it must be given, as most are typed; that none of them was forgotten above."""
+    known = json.loads(just("--dump", "--dump-format=json")[0].stdout)["recipes"]
+    recipes = {
+        name: [one["name"] for one in recipe["parameters"] if one["kind"] != "star"]
+        for name, recipe in known.items()
+        if "_inventory" in [needed["recipe"] for needed in recipe["dependencies"]]
+    }
+    assert len(recipes) > 20
+    for name, arguments in recipes.items():
+        done, asked = just(name, *arguments)
+        assert (done.returncode, done.stderr.count("not found")) == (0, 0), (name, done.stderr)
+        assert asked[:2] == ["--inventory", "inventory/hosts"], name
 
 
 def test_adopt_compose(just):

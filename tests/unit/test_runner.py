@@ -41,7 +41,7 @@ def test_the_list_of_the_repository_is_sound():
 SCENARIOS = """
 - group: scenarios
   releases: [bookworm, trixie]
-  scenarios: {both: [bookworm, trixie], one: [%s]}
+  scenarios: {both: [bookworm, trixie], one: [%s], all: together}
   step: {name: "{scenario} on {release}", command: "echo $PWD {scenario} {release}", limit: 7}
 """
 
@@ -50,12 +50,9 @@ def test_a_step_for_each_scenario_and_release(tmp_path):
     path = tmp_path / "steps.yml"
     path.write_text(SCENARIOS % "trixie")
     (some,), (everything,) = steps.load(path), steps.load(path, full=True)
-    assert [step.name for step in some.steps] == ["both on bookworm", "both on trixie", "one on trixie"]
-    assert [step.name for step in everything.steps] == [
-        *(step.name for step in some.steps[:2]),
-        "one on bookworm",
-        "one on trixie",
-    ]
+    both = ["both on bookworm", "both on trixie"]
+    assert [step.name for step in some.steps] == [*both, "one on trixie", "all on together"]
+    assert [step.name for step in everything.steps] == [*both, "one on bookworm", "one on trixie", "all on together"]
     assert (some.steps[2].command, some.steps[2].limit) == ("echo $PWD one trixie", 7)
 
 
@@ -86,6 +83,30 @@ def test_a_failed_step_fails_alone(outcomes):
     assert done["bad"].outcome is Outcome.FAILED
     assert done["good"].outcome is Outcome.PASSED
     assert results.last_line(list(done.values())) == "1 passed, 1 failed"
+
+
+def test_failures_are_told_again_at_the_end(outcomes):
+    summary = "\\n".join(
+        [
+            "FAILED molecule/tests/test_one.py::test_hangs[a b] - Failed: Timeout (>600.0s)",
+            "ERROR molecule/tests/test_two.py::test_x - AssertionError: first",
+            "    second",
+            "=== 1 failed, 1 error in 2.00s ===",
+            "not told",
+        ]
+    )
+    bad = {"name": "bad", "command": f"printf '{summary}'; exit 1"}
+    done = outcomes(group(bad, {"name": "good", "command": "true"}))
+    assert results.failures(list(done.values())) == [
+        "failed: bad, exit code 1",
+        "  FAILED molecule/tests/test_one.py::test_hangs[a b] - Failed: Timeout (>600.0s)",
+        "  ERROR molecule/tests/test_two.py::test_x - AssertionError: first second",
+    ]
+
+
+def test_of_many_failures_the_first_are_told(outcomes):
+    done = outcomes(group({"name": "bad", "command": "seq --format='FAILED test.py::test_%g' 20; exit 1"}))
+    assert results.failures(list(done.values()))[-1] == "  and 14 more"
 
 
 def test_what_needs_a_failed_step_is_not_run(outcomes, tmp_path):

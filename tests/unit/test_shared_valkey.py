@@ -37,7 +37,7 @@ def test_each_process_is_in_its_network_and_starts_after_it(change, valkey, proc
     lines = files[f"/etc/systemd/system/{process}.service"].splitlines()
     for line in (f"Wants={valkey}.service", f"After={valkey}.service"):
         assert lines.count(line) == 1
-    assert lines.count(f"ExecStartPre=/usr/bin/docker network connect {valkey} {process}") == 1
+    assert "\n".join(lines).count(f"docker network connect {valkey} {process}") == 1
     environment = files[FILES.get(process, "/mash/lago/api/env")].splitlines()
     for name in ("REDIS_URL", "LAGO_REDIS_CACHE_URL", "LAGO_REDIS_CABLE_URL"):
         (url,) = [line for line in environment if line.startswith(f"{name}=")]

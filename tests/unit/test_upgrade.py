@@ -126,9 +126,17 @@ def test_a_failed_gate_and_containers_that_never_get_ready_are_told_apart():
     assert "v1.52.1 goes on serving" in gate
     assert "psql --command 'DROP INDEX CONCURRENTLY public.half'" in gate
     assert "rollback" not in gate
-    ready = upgrade.failed("one", "v1.53.0", "v1.52.1", {"msg": "it broke", "phase": "converge"}, RECORD, [])
+    ready = upgrade.failed(
+        "one", "v1.53.0", "v1.52.1", {"msg": "it broke", "phase": "converge", "past_gate": True}, RECORD, []
+    )
     assert "Or go back to v1.51.0 and backup 01234567: just rollback -l one" in ready
     assert "goes on serving" not in ready
+    left = upgrade.failed(
+        "one", "v1.53.0", "v1.52.1", {"msg": "work is left", "phase": "leftovers", "past_gate": True}, RECORD, []
+    )
+    assert "v1.53.0, which runs" in left
+    assert "do not get ready" not in left
+    assert "just upgrade -l one" in left
 
 
 def test_a_task_is_ended_inside_of_its_container():
@@ -155,14 +163,23 @@ def test_to_which_state_there_is_a_way_back():
     text = "\n".join(upgrade.announced(RECORD, "v1.52.1"))
     assert "from v1.52.1 to v1.51.0" in text
     assert "backup 01234567 of 1970-01-01 00:00:00 UTC" in text
+    assert "Jobs and their locks in Valkey are those of the backup" in text
+
+
+def test_a_way_back_leaves_jobs_in_a_queue_that_is_elsewhere():
+    record = {**RECORD, "backup": {**RECORD["backup"], "queue_elsewhere": "redis.example.com"}}
+    text = "\n".join(upgrade.announced(record, "v1.52.1"))
+    assert "Jobs in redis.example.com stay as they are: what the newer release queued may not fit." in text
+    assert "Database and missing files come from backup" in text
+    assert "in Valkey are those of the backup" not in text
 
 
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        (None, "No upgrade is recorded"),
+        (None, "No upgrade is recorded.* just backups lists all backups; just restore NAME"),
         ({**RECORD, "state": "rolled back"}, "No upgrade is recorded"),
-        ({**RECORD, "backup": {}}, "without a backup"),
+        ({**RECORD, "backup": {}}, "without a backup.* just backups lists others; just restore NAME"),
     ],
 )
 def test_where_there_is_no_way_back(record, words):
@@ -211,6 +228,15 @@ def test_a_way_back_that_died_says_so(back):
     assert "an earlier run began with that" in back({**RECORD, "state": "rolling back"})[1]
     with pytest.raises(AnsibleActionFail, match="and this host is lago"):
         back(confirm="another")
+
+
+@pytest.mark.parametrize("state", ["put back", "sending again"])
+def test_a_way_back_that_came_far_says_only_what_is_left(back, state):
+    shown = back({**RECORD, "state": state})[1]
+    assert "What is left" in shown
+    assert "are sent again" in shown
+    assert "Lago is stopped" not in shown
+    assert "is kept under another name" not in shown
 
 
 @pytest.mark.parametrize(
@@ -313,9 +339,10 @@ def test_not_while_it_is_still_of_mash(plan):
         plan(foreign=foreign)
 
 
-def test_not_while_a_way_back_is_not_done(plan):
-    with pytest.raises(AnsibleActionFail, match="just rollback"):
-        plan(record={**RECORD, "state": "rolling back"})
+@pytest.mark.parametrize("state", ["rolling back", "put back", "sending again"])
+def test_not_while_a_way_back_is_not_done(plan, state):
+    with pytest.raises(AnsibleActionFail, match="A way back was begun here and is not done"):
+        plan(record={**RECORD, "state": state})
 
 
 def test_a_database_that_is_newer_than_the_images(plan):
@@ -335,7 +362,30 @@ def test_a_failure_says_in_which_phase_it_was(monkeypatch):
     monkeypatch.setattr(action, "_execute_module", execute)
     with pytest.raises(AnsibleActionFail) as failure:
         action.run(None, host.variables)
-    assert (failure.value.result["phase"], failure.value.message) == ("gate", "it broke")
+    result = failure.value.result
+    assert (result["phase"], result["past_gate"], failure.value.message) == ("gate", False, "it broke")
+
+
+def test_work_that_is_left_is_no_container_that_does_not_get_ready(monkeypatch):
+    host = VirtualHost()
+    action = host.action(product, {"name": "lago", "server": host.server})
+    made = action.plan
+
+    def plan(*arguments):
+        found = made(*arguments)
+        found.leftovers, found.leftovers_limit = {"mash-lago-worker-x.service": ["ask"]}, -1
+        return found
+
+    def execute(module_name, module_args, task_vars):
+        if module_args.get("operation") == "waiting":
+            return {"waiting": {"mash-lago-worker-x.service": "3 in x"}}
+        return {"networks": [], "directories": [], "files": [], "diff": [], "pending": {}, "units": {}}
+
+    monkeypatch.setattr(action, "plan", plan)
+    monkeypatch.setattr(action, "_execute_module", execute)
+    with pytest.raises(AnsibleActionFail, match="3 in x") as failure:
+        action.run(None, host.variables)
+    assert (failure.value.result["phase"], failure.value.result["past_gate"]) == ("leftovers", True)
 
 
 @pytest.mark.parametrize("closed", [False, True])

@@ -19,6 +19,10 @@ ACTIONS = (
 )
 TASK = "upgrade:perform_required_jobs"
 BACKUP = ["mash-backup", "mash-backup-verify"]
+# The steps of a way back.
+KEPT = ["mash-backup-since", "stop", "mash-backup-since"]
+RESTORED = ["backup v1.51.0", "mash-backup-restore"]
+BROUGHT_BACK = "lago v1.51.0 as before: /mash/lago/api/env"
 UNIT = {"product": "mash-lago", "enabled": True, "active": True, "stale": [], "state": "active/running", "image": "x"}
 
 
@@ -95,14 +99,68 @@ def test_over_a_stop_and_back(run):
     status, log, output, record = run("rollback")
     assert status != 0
     assert "confirm_rows=12" in output
-    assert log == ["stop", "mash-backup-since", "converge", "run failed"]
+    assert log == ["mash-backup-since", "run failed"], "Lago serves while somebody is asked"
     assert record["state"] == "done"
 
     status, log, output, record = run("rollback", confirm_rows="12")
     assert status == 0, output
-    back = ["backup v1.51.0", "mash-backup-restore", "lago v1.51.0 as before: /mash/lago/api/env"]
-    assert log == ["stop", "mash-backup-since", *back, "mash-backup-resend", "run done"]
+    assert log == [*KEPT, *RESTORED, BROUGHT_BACK, "mash-backup-resend", "run done"]
     assert record["state"] == "rolled back"
+
+
+@pytest.mark.parametrize(
+    ("fail", "done", "state", "words", "left"),
+    [
+        (
+            "mash-backup-restore",
+            [*KEPT, *RESTORED],
+            "rolling back",
+            f"Lago is stopped on {HOST}, and clients are told to try again",
+            ["stop", *RESTORED, BROUGHT_BACK, "mash-backup-resend"],
+        ),
+        (
+            "v1.51.0 converge",
+            [*KEPT, *RESTORED, BROUGHT_BACK],
+            "put back",
+            "Lago is not all back yet",
+            [BROUGHT_BACK, "mash-backup-resend"],
+        ),
+        (
+            "mash-backup-resend",
+            [*KEPT, *RESTORED, BROUGHT_BACK, "mash-backup-resend"],
+            "sending again",
+            f"Lago serves on {HOST}, and the events that were kept are not all in yet",
+            ["mash-backup-resend"],
+        ),
+    ],
+)
+def test_a_way_back_that_failed_is_completed(run, fail, done, state, words, left):
+    """Nothing that came in after Lago was back is put away by a second restore."""
+    assert run("upgrade", upgrade_to="v1.52.1")[0] == 0
+    status, log, output, record = run("rollback", fail, confirm_rows="12")
+    assert status != 0
+    assert log == [*done, "run failed"]
+    assert record["state"] == state
+    assert words in output
+    assert f"just rollback -l {HOST}" in output
+    assert "Nothing more was done" not in output
+
+    status, log, output, record = run("rollback")
+    assert status == 0, output
+    assert log == [*left, "run done"]
+    assert record["state"] == "rolled back"
+
+
+def test_what_fails_while_lago_is_stopped_starts_it_again(run):
+    assert run("upgrade", upgrade_to="v1.52.1")[0] == 0
+    status, log, output, record = run("rollback", "stop", confirm_rows="12")
+    assert status != 0
+    assert log == ["mash-backup-since", "stop", "converge", "run failed"]
+    assert record["state"] == "done"
+    assert "could not be started again" not in output
+
+    status, log, output, record = run("rollback", "stop converge", confirm_rows="12")
+    assert f"Lago could not be started again. Type: just start-all -l {HOST}" in output
 
 
 def test_a_failed_migration_opens_the_api_again_and_the_next_run_makes_no_other_backup(run):

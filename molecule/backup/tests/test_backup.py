@@ -201,6 +201,7 @@ def test_a_disk_that_is_too_small_from_the_start(host, small_disk):
     assert "Nothing was written" in said(host, "mash-backup")
 
 
+@pytest.mark.long
 def test_keys_that_do_not_belong_to_the_data(host):
     """As if somebody had changed them: the backup is whole, and useless."""
     environment = "/mash/lago/api/env"
@@ -254,6 +255,7 @@ def stored_elsewhere(host, server, values, path):
     assert len(backups(host)) == 1
 
 
+@pytest.mark.long
 def test_over_sftp(host, server, over_sftp):
     stored_elsewhere(host, server, over_sftp, "/srv/backup")
     assert "its checksums are right" in host.check_output(f"rm -rf /root/fetched; {PROGRAM} fetch latest /root/fetched")

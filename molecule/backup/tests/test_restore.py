@@ -9,6 +9,7 @@ import json
 import re
 
 import pytest
+from testbed import servers
 from verify import backups, inside, plays
 from verify.backups import DATA, PROGRAM, content, ended, leftovers, made, said, start
 from verify.load import load
@@ -103,7 +104,7 @@ def test_it_says_what_it_will_do_and_asks(host, server, play, known):
     assert content(host)["public.payment_providers"] == known["damaged"]["public.payment_providers"]
 
 
-@pytest.mark.parametrize("word", ["Fetching it", "Restoring Postgres beside"])
+@pytest.mark.parametrize("word", [pytest.param("Fetching it", marks=pytest.mark.long), "Restoring Postgres beside"])
 def test_killed_before_anything_is_replaced_it_leaves_the_old_state(host, known, word):
     before = inside.invocations(host)
     killed(host, known["stored"].name, word)
@@ -130,6 +131,7 @@ def killed(host, name, word):
     ended(host, UNIT)
 
 
+@pytest.mark.long
 def test_no_room_for_it(host, server, known):
     host.check_output(f"mkdir -p {DATA}/work && mount -t tmpfs -o size=1m,mode=0700 tmpfs {DATA}/work")
     try:
@@ -143,6 +145,7 @@ def test_no_room_for_it(host, server, known):
 
 def test_killed_twice_later_it_is_completed_by_the_next_call(host, server, site, known):
     """Events are sent all the time: each that was accepted is in the new database or in the one that is kept."""
+    before = inside.installed_units(host)
     # Few of them: most come while Lago is stopped, and take the server's time from the restore.
     with load(site, senders=1, pause=0.3) as sent:
         eventually(lambda: len(sent.accepted) > 5)
@@ -151,22 +154,29 @@ def test_killed_twice_later_it_is_completed_by_the_next_call(host, server, site,
         assert start(host, UNIT).rc != 0
         assert f"Complete it first: just restore {known['stored'].name}" in said(host, "mash-backup-restore")
         killed(host, known["stored"].name, "Putting Valkey")
+    servers.power_cut(server)
+    with load(site, senders=1, pause=0.3) as sent_later:
+        # A boot starts no Lago on what is half in place.
+        asleep = host.run("systemctl is-active mash-lago-api mash-lago-api-worker mash-lago-api-clock").stdout
+        assert set(asleep.split()) == {"inactive"}
         done = restore(server, known["stored"].name)
         assert done.returncode == 0, output(done)
-        count = len(sent.accepted)
-        eventually(lambda: len(sent.accepted) > count + 5, seconds=180)
+        eventually(lambda: len(sent_later.accepted) > 5, seconds=180)
     for text in ("was interrupted", "each table as in the manifest", "is kept as database lago_replaced"):
         assert text in output(done)
-    assert set(sent.failed) <= {503}
-    there = [inside.event_rows(host, sent.accepted, database) for database in ("lago", "lago_replaced")]
+    assert {*sent.failed, *sent_later.failed} <= {503}
+    assert inside.installed_units(host) == before
+    accepted = sent.accepted + sent_later.accepted
+    there = [inside.event_rows(host, accepted, database) for database in ("lago", "lago_replaced")]
     assert all(there)
-    assert sum(there) == len(sent.accepted)
+    assert sum(there) == len(accepted)
     assert "many-" not in inside.sql(host, "SELECT transaction_id FROM events", "lago_replaced")
-    inside.forget_events(host, sent.accepted)
+    inside.forget_events(host, accepted)
     known["stored"].assert_back(host, site)
     assert host.file("/mash/lago/data/newer").exists
 
 
+@pytest.mark.long
 def test_the_next_backup_does_not_hold_what_was_replaced(host):
     name = made(host)
     host.check_output(f"rm -rf /root/fetched; {PROGRAM} fetch {name} /root/fetched")

@@ -13,7 +13,7 @@ UNINSTALL = "playbooks/uninstall.yml"
 FRONT = "docker.io/getlago/front:v1.52.1"
 # Of tests before these: what no unit of ours names is nobody's business here.
 OTHER_IMAGES = {"rclone/rclone:1.75.2", "getlago/api:v1.53.0"}
-RECORD = "/mash/selfhosting-lago/records/backup-verified.json"
+RECORD = "/mash/selfhosting-lago/records/mash-backup-verified.json"
 FILE = "/mash/lago/data/ab/cd/invoice-of-test"
 DATA = ("/mash/lago/data", "/mash/lago/api/env", "/mash/postgres/data", "/mash/valkey/data", "/mash/traefik/ssl")
 
@@ -76,7 +76,7 @@ def test_data_is_not_deleted_without_a_good_backup(host, server):
     host.check_output("rm --force %s", RECORD)
     done = plays.attempt(server.name, playbook=UNINSTALL, confirm=server.name, delete_data=server.name)
     assert done.returncode != 0
-    assert "there is none that has passed its test" in done.stdout + done.stderr
+    assert "there is none that has passed its trial" in done.stdout + done.stderr
     assert inside.invocations(host) == before
 
 

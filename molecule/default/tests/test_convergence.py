@@ -7,6 +7,7 @@ import subprocess
 from verify import inside, plays
 from verify.waiting import eventually
 
+API = "mash-lago-api.service"
 FRONT = "mash-lago-front.service"
 PDF = "mash-lago-pdf.service"
 
@@ -49,6 +50,17 @@ def test_what_is_down_is_started_and_nothing_else(host, play):
     assert set(announced.units) | set(done.units) <= {FRONT, PDF}
     assert inside.all_active(host)
     assert restarted(before, host) == {FRONT, PDF}
+
+
+def test_a_corrected_value_counts_while_the_wrong_one_starts_again(host, server, play):
+    """The container ends a few seconds after each start, and systemd starts it again and again."""
+    wrong = {"lago_api_environment_variables_additional_variables": "STANDIN_BOOT_SECONDS=4\nRAILS_MIN_THREADS=none"}
+    failed = plays.attempt(server.name, **wrong)
+    assert failed.returncode != 0
+    assert f"{API} did not get ready" in failed.stdout + failed.stderr
+    eventually(lambda: inside.properties(host, API, "SubState") == {"SubState": "start-post"})
+    assert API in play().units
+    assert inside.all_active(host)
 
 
 def test_an_image_that_does_not_exist_is_named_at_once(server, play):

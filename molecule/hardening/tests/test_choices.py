@@ -99,6 +99,7 @@ def test_an_image_with_a_digest(host, chosen):
     assert chosen.units["mash-lago-front.service"] == "restart"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("chosen")
 def test_no_other_image_than_the_digest_says(host, server, choices):
     """The registry of the tests has the tag, with other content."""

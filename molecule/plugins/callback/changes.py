@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -60,9 +61,15 @@ class CallbackModule(CallbackBase):
             return
         directory = Path(os.environ["CHANGES_DIRECTORY"])
         directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"{len(list(directory.iterdir())):03}.json"
         run = {"check": context.CLIARGS["check"], "hosts": self.hosts}
-        path.write_text(json.dumps(run, indent=2))
+        whole = directory / f".{os.getpid()}"
+        whole.write_text(json.dumps(run, indent=2))
+        # Runs on several servers may end at the same time: the name is taken once, by a file that is whole.
+        for number in range(len(list(directory.glob("*.json"))), 1000):
+            with contextlib.suppress(FileExistsError):
+                os.link(whole, directory / f"{number:03}.json")
+                break
+        whole.unlink()
 
     def _host(self, result) -> dict:
         empty = {"networks": [], "images": [], "directories": [], "files": [], "units": {}}

@@ -130,6 +130,8 @@ def test_switched_off_it_keeps_its_data(host, site):
     assert wiring.jobs(host, VALKEY) == 3
 
 
+# The scenario `dedicated-valkey` reboots as well.
+@pytest.mark.long
 def test_a_reboot(host, server, site):
     wiring.reboots(host, server)
     assert [name for name in PROCESSES if not wiring.came_up_after(host, name, VALKEY)] == []

@@ -100,10 +100,15 @@ def test_a_limited_run_leaves_the_other_alone(host):
     ("variables", "expected"),
     [
         ({"mash_playbook_service_identifier_prefix": "mash-"}, "would both own: units mash-lago-api, "),
-        ({"mash_playbook_service_base_directory_name_prefix": ""}, "would both own: paths /mash/lago, "),
-        (
+        pytest.param(
+            {"mash_playbook_service_base_directory_name_prefix": ""},
+            "would both own: paths /mash/lago, ",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
             {"mash_playbook_reverse_proxy_type": "playbook-managed-traefik"},
             "would both own: networks traefik; ports 443",
+            marks=pytest.mark.long,
         ),
     ],
     ids=["identifier", "directory", "traefik"],

@@ -143,7 +143,7 @@ def test_over_the_stop_to_a_release_whose_migration_fails(host, site, server, be
     assert not lease(host)["alive"], "others may change the server"
 
 
-def test_an_invalid_index_is_named_with_what_removes_it(host, server):
+def test_an_invalid_index_is_named_with_what_removes_it(host, site, server):
     inside.sql(host, "INSERT INTO roles (name) VALUES ('twin')")
     inside.sql(host, "ALTER TABLE roles ADD COLUMN twin int")
     made = host.run(
@@ -151,7 +151,8 @@ def test_an_invalid_index_is_named_with_what_removes_it(host, server):
         "CREATE UNIQUE INDEX CONCURRENTLY half_made ON roles (twin) NULLS NOT DISTINCT",
     )
     assert made.rc != 0
-    done = attempt(server, "upgrade", upgrade_to="v1.53.0-broken")
+    with sending(host, site):
+        done = attempt(server, "upgrade", upgrade_to="v1.53.0-broken")
     assert done.returncode != 0
     command = re.search(r"docker exec mash-postgres psql [^']*'DROP INDEX CONCURRENTLY public\.half_made'", words(done))
     assert command, done.stdout + done.stderr
@@ -161,7 +162,8 @@ def test_an_invalid_index_is_named_with_what_removes_it(host, server):
 
 
 def test_a_release_whose_containers_never_get_ready(host, site, server):
-    done = attempt(server, "upgrade", upgrade_to="v1.53.0", upgrade_close_ingest=True, **UNREADY)
+    with sending(host, site):
+        done = attempt(server, "upgrade", upgrade_to="v1.53.0", upgrade_close_ingest=True, **UNREADY)
     assert done.returncode != 0
     text = words(done)
     assert "v1.53.0, whose containers do not get ready" in text
@@ -173,11 +175,14 @@ def test_a_release_whose_containers_never_get_ready(host, site, server):
 
 def test_it_goes_on_where_it_was(host, site, server, before):
     """What was wrong is corrected; then the task that the release needs has too little time."""
-    done = attempt(server, "upgrade", upgrade_to="v1.53.0", upgrade_task_seconds=1)
-    assert done.returncode != 0
-    assert "more time than 1 s: -e upgrade_task_seconds=2" in words(done)
-    assert (release(host), record(host)["hop"]) == ("v1.53.0", "v1.53.0")
-    done = attempt(server, "upgrade", upgrade_to="v1.53.0")
+    with sending(host, site) as sent:
+        done = attempt(server, "upgrade", upgrade_to="v1.53.0", upgrade_task_seconds=1)
+        assert done.returncode != 0
+        assert "more time than 1 s: -e upgrade_task_seconds=2" in words(done)
+        assert (release(host), record(host)["hop"]) == ("v1.53.0", "v1.53.0")
+        done = attempt(server, "upgrade", upgrade_to="v1.53.0")
+        # The API was closed until then.
+        eventually(lambda: sent.accepted)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "an earlier run ended on its way there" in words(done)
     assert release(host) == "v1.53.0"

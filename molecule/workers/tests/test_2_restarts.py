@@ -32,6 +32,8 @@ def test_another_concurrency_restarts_the_workers_of_that_kind(host, play):
     assert restarted(before, host) == {PDFS}
 
 
+# The scenario `faults` restarts one API container of two as well, and counts.
+@pytest.mark.long
 def test_a_restart_of_the_api(host, site, play):
     before = inside.invocations(host)
     with load(site) as sent:
@@ -75,6 +77,8 @@ def broken_image(host):
     return BROKEN
 
 
+# The scenario `faults` makes both as well, and counts.
+@pytest.mark.long
 def test_a_migration_that_fails_leaves_the_old_version_serving(host, site, play, server, broken_image):
     change = {"lago_workers": [EVENTS], "lago_environment_variables_tz": "Europe/Berlin"}
     before = inside.invocations(host)

@@ -10,9 +10,15 @@ there, so that it is in the pool from when it can work until its stop begins, an
   container-pool leave NAME FILE    ExecStop=: ends when Docker says unhealthy and Traefik has had time to hear of it
 """
 
+import os
 import subprocess
 import sys
 import time
+
+# Python's -I leaves the program's own directory out.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from container_docker import inspect
 
 INTERVAL = 0.2
 # A health check is made every 5 s; on a busy server it takes its time.
@@ -28,12 +34,13 @@ def docker(*arguments):
 def wait_for(name, wanted):
     start = time.monotonic()
     while time.monotonic() - start < TIMEOUT:
-        said = docker("inspect", "--format={{.State.Running}} {{.State.Health.Status}}", name)
-        running, _space, health = said.stdout.strip().partition(" ")
-        if said.returncode or running != "true":
-            return False
-        if health == wanted:
-            return True
+        container = inspect(name)
+        if container is not None:
+            state = container.get("State", {})
+            if not state.get("Running"):
+                return False
+            if state["Health"]["Status"] == wanted:
+                return True
         time.sleep(INTERVAL)
     return False
 

@@ -13,34 +13,18 @@ Runs as ExecStartPost= of the container's unit, so that systemd calls a unit sta
 """
 
 import http.client
-import json
+import os
 import socket
 import subprocess
 import sys
 import time
 
-DOCKER_SOCKET = "/var/run/docker.sock"
+# Python's -I leaves the program's own directory out.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from container_docker import inspect
+
 INTERVAL = 0.2
-
-
-class DockerConnection(http.client.HTTPConnection):
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(10)
-        self.sock.connect(DOCKER_SOCKET)
-
-
-def inspect(name):
-    connection = DockerConnection("docker")
-    try:
-        connection.request("GET", f"/containers/{name}/json")
-        response = connection.getresponse()
-        body = response.read()
-        return json.loads(body) if response.status == 200 else None
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
 
 
 def addresses(container):

@@ -57,13 +57,16 @@ def test_an_older_lago(configuration, version):
     [
         ({"format": 2}, "format 2, and this program knows 1"),
         ({"host": "b.example.com"}, "backup of b.example.com, and this is a.example.com.*-e of_host=b.example.com"),
-        ({"lago": lago("v1.53.0")}, "of Lago v1.53.0, and v1.52.1 is installed here.*Set lago_version: v1.53.0"),
-        ({"lago": lago("v1.43.0")}, "something has to be done at v1.44.0"),
+        ({"lago": lago("v1.53.0")}, "v1.52.1 is installed here.*Set lago_version: v1.53.0, .*: just install-all"),
+        ({"lago": lago("v1.43.0")}, "done at v1.44.0. .*just rollback.* an empty server, .* lago_version: v1.43.0"),
         ({"keys": manifest.fingerprints({**KEYS, "SECRET_KEY_BASE": "x"})}, "keys are not those.*: SECRET_KEY_BASE"),
-        ({"postgres": {"version": "18.0", "databases": {}}}, "dumped by Postgres 18.0, and 17.2 runs here"),
+        (
+            {"postgres": {"version": "18.0", "databases": {}}},
+            "dumped by Postgres 18.0, and 17.2 runs here.*just upgrade-postgres -e postgres_upgrade_version=18, then",
+        ),
         (
             {"postgres": {"version": "17.0", "databases": {"lago": {"extensions": {"pg_partman": "5"}}}}},
-            "does not have: pg_partman",
+            r"does not have: pg_partman\. Install an image that has them",
         ),
     ],
 )

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 import errno
+import json
 from types import SimpleNamespace
 
 import backup
@@ -43,6 +44,34 @@ def test_a_backup_that_fails_leaves_nothing(monkeypatch, tmp_path):
     assert not (tmp_path / "work" / "set").exists()
 
 
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (None, ""),
+        ({"state": "running", "backup": {}}, ""),
+        ({"state": "done", "backup": {"snapshot": "a1"}}, "a1"),
+        ({"state": "sending again", "backup": {"snapshot": "a1"}}, "a1"),
+        ({"state": "rolled back", "backup": {"snapshot": "a1"}}, ""),
+    ],
+)
+def test_the_backup_of_the_last_upgrade_is_needed(monkeypatch, tmp_path, record, expected):
+    path = tmp_path / "upgrade.json"
+    if record:
+        path.write_text(json.dumps(record))
+    for name in ("check_space", "collect"):
+        monkeypatch.setattr(backup, name, lambda *_arguments: {})
+    forgotten = []
+    place = SimpleNamespace(
+        prepare=lambda: None,
+        store=lambda _path: "b2",
+        forget=lambda *arguments: forgotten.append(arguments),
+        location="/r",
+        directory=None,
+    )
+    backup.make({**CONFIGURATION, "data_path": str(tmp_path), "upgrade_path": str(path), "keep": {"daily": 7}}, place)
+    assert forgotten == [({"daily": 7}, expected)]
+
+
 def test_storage_is_linked(tmp_path):
     source, target = tmp_path / "data", tmp_path / "set"
     (source / "ab").mkdir(parents=True)
@@ -76,6 +105,41 @@ def test_storage_on_another_file_system_is_copied(tmp_path, monkeypatch, capsys)
 )
 def test_storage_elsewhere_is_a_note(environment, text):
     assert backup.bucket_of(environment) == text
+
+
+@pytest.mark.parametrize(
+    ("environment", "text"),
+    [
+        ({}, ""),
+        ({"REDIS_URL": "redis://mash-valkey:6379/0"}, ""),
+        ({"REDIS_URL": "redis://mash-lago-valkey:6379/0"}, "mash-lago-valkey"),
+        ({"REDIS_URL": "rediss://lago:secret%2F@redis.example.com:6380/0"}, "redis.example.com"),
+        ({"REDIS_URL": "redis://[2001:db8::1]:6379/0"}, "[2001:db8::1]"),
+        # Of what is no URL no part may be shown.
+        ({"REDIS_URL": "redis://:secret/@redis.example.com"}, "another Redis"),
+        ({"REDIS_URL": "redis://secret#1@redis.example.com"}, "another Redis"),
+        (
+            {"REDIS_URL": "redis://mash-valkey:6379/0", "LAGO_REDIS_SIDEKIQ_SENTINELS": "a:26379,b:26379"},
+            "the Redis of the sentinels a:26379,b:26379",
+        ),
+    ],
+)
+def test_a_queue_elsewhere_is_a_note(environment, text):
+    assert backup.queue_elsewhere({"valkey": {"container": "mash-valkey"}}, environment) == text
+    assert backup.queue_elsewhere({"valkey": {}}, environment) == (text or "mash-valkey" * bool(environment))
+
+
+def test_a_backup_says_that_the_queue_is_elsewhere(tmp_path, monkeypatch, capsys):
+    (tmp_path / "env").write_text("REDIS_URL=redis://user:secret@redis.example.com:6379/0\n")
+    monkeypatch.setattr(backup, "UNIT_DIRECTORY", str(tmp_path))
+    configuration = {
+        "host": "a", "unit_prefix": "mash-", "postgres": {}, "valkey": {}, "storage": "", "files": [],
+        "lago": {"environment": str(tmp_path / "env")},
+    }  # fmt: skip
+    assert backup.collect(configuration, str(tmp_path))["queue_elsewhere"] == "redis.example.com"
+    said = capsys.readouterr().out
+    assert "Queued jobs are in redis.example.com, which is not part of this backup" in said
+    assert "secret" not in said
 
 
 def test_the_same_database_does_not_differ():

@@ -19,6 +19,13 @@ def test_a_key_that_the_server_made_is_part_of_it(change, expected):
     assert configuration["lago"]["rsa_key"] == ("/mash/lago/keys/private.pem" if expected else "")
 
 
+@pytest.mark.parametrize("prefix", ["mash-", "mash-second-"])
+def test_each_host_of_a_server_has_a_record_of_its_own(prefix):
+    host = VirtualHost(change={"backup_enabled": True, "mash_playbook_service_identifier_prefix": prefix})
+    configuration = json.loads(host.rendered("backup")["/mash/backup/backup.json"]["content"])
+    assert configuration["record_path"] == f"/mash/selfhosting-lago/records/{prefix}backup-verified.json"
+
+
 @pytest.mark.parametrize("key", ["", "/mash/lago/keys/private.pem"])
 def test_the_trial_boots_lago_with_the_key_of_the_backup(monkeypatch, key):
     lago = {"ids": "1:1", "environment": "/mash/lago/api/env", "database": "lago", "image": "i", "rsa_key": key}

@@ -13,7 +13,7 @@ CREATED = 1767323045.0
 def results(tmp_path):
     configuration = {
         "data_path": str(tmp_path),
-        "record_path": str(tmp_path / "records" / "backup-verified.json"),
+        "record_path": str(tmp_path / "records" / "mash-backup-verified.json"),
         "metrics_path": str(tmp_path),
         "identifier": "mash-backup",
     }
@@ -31,11 +31,17 @@ def test_only_a_trial_makes_a_backup_good(results, tmp_path):
     assert results().of(SNAPSHOT) == "not tried"
     results().add(SNAPSHOT, [], 1767323100, {SNAPSHOT["id"]})
     assert results().of(SNAPSHOT) == "good"
-    record = tmp_path / "records" / "backup-verified.json"
+    record = tmp_path / "records" / "mash-backup-verified.json"
     assert json.loads(record.read_text())["backup_time"] == CREATED
     results().add(SNAPSHOT, ["rows are missing"], 1767323200, {SNAPSHOT["id"]})
     assert results().of(SNAPSHOT) == "BAD"
     assert not record.exists(), "data could be deleted on the strength of a bad backup"
+
+
+def test_the_record_says_where_the_queue_is_that_is_not_in_it(results, tmp_path):
+    results().add(SNAPSHOT, [], 1, {SNAPSHOT["id"]}, "redis.example.com")
+    record = json.loads((tmp_path / "records" / "mash-backup-verified.json").read_text())
+    assert record["queue_elsewhere"] == "redis.example.com"
 
 
 def test_what_was_forgotten_is_forgotten_here(results):

@@ -90,6 +90,27 @@ def test_only_backups_of_this_host_are_forgotten(restic):
     assert not [word for word in command if "monthly" in word]
 
 
+def test_the_one_that_is_needed_is_not_forgotten(restic):
+    ids = [one["id"] for one in SNAPSHOTS]
+    groups = [{"keep": SNAPSHOTS[2:], "remove": SNAPSHOTS[:2]}, {"keep": SNAPSHOTS[:1], "remove": None}]
+    place, asked = restic({"forget": (0, json.dumps(groups), "")})
+    place.forget({"daily": 7}, needed=ids[0])
+    planned, done = (command for command, _environment in asked)
+    assert "--dry-run" in planned
+    assert "--prune" in done
+    assert [word for word in done if word in ids] == [ids[1]]
+    # Nothing but the needed one: forget without a name and without rules would be asked for nothing.
+    place, asked = restic({"forget": (0, json.dumps([{"remove": SNAPSHOTS[:1]}]), "")})
+    place.forget({"daily": 7}, needed=ids[0])
+    assert len(asked) == 1
+
+
+def test_a_repository_with_nothing_of_ours_forgets_nothing(restic):
+    place, asked = restic({"forget": (0, "", "")})
+    place.forget({"daily": 7})
+    assert len(asked) == 1
+
+
 @pytest.fixture
 def stored(tmp_path):
     """Files as restic names them, of all kinds and sizes."""

@@ -3,6 +3,7 @@
 """A restore that is cut off at any step leaves the old state, or is completed by the next call."""
 
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -69,9 +70,11 @@ class World:
             return SimpleNamespace(stdout=UNITS if self.running else "")
         if command[3:] == ["mash-lago-migrate.service"]:
             return self.done.append("migrate")
-        assert command[3:] == ["mash-lago-api.service"], "the front stays"
-        self.note(command[1])
-        self.running = command[1] == "start"
+        verb, *options, unit = command[1:]
+        assert options == ["--now", "--quiet", "--"], "no boot starts it in the middle"
+        assert unit == "mash-lago-api.service", "the front stays"
+        self.note({"disable": "stop", "enable": "start"}[verb])
+        self.running = verb == "enable"
         return None
 
     def restore(self, backup="latest", **request):
@@ -110,6 +113,12 @@ def test_a_plan_changes_nothing(world, capsys):
     world.restore(plan=True)
     assert (world.done, world.left) == ([], [])
     assert "Will replace database lago" in capsys.readouterr().out
+
+
+def test_jobs_of_a_queue_elsewhere_stay(world, capsys):
+    world.manifest |= {"valkey": None, "queue_elsewhere": "redis.example.com"}
+    world.restore(plan=True)
+    assert "Queued jobs in redis.example.com stay as they are: they are not in the backup" in capsys.readouterr().out
 
 
 def test_what_speaks_against_it_is_said_together(world):
@@ -167,6 +176,40 @@ def test_parts_and_a_lago_that_stays_down(world):
     world.restore(parts=["postgres"], start=False)
     assert world.done == ["fetch", "make", "stop", "swap", "compare"]
     assert not world.running
+
+
+def kept(world):
+    return {path.name for path in (world.path / "replaced").iterdir()}
+
+
+def keeps_a_file(world):
+    """Each restore finds a file that differs."""
+
+    def put_files(_content, _directory, _configuration, directory):
+        world.note("storage")
+        os.makedirs(directory)
+
+    return put_files
+
+
+def test_files_that_earlier_restores_replaced_go_when_a_later_one_ended_well(world, monkeypatch):
+    (world.path / "replaced" / "earlier").mkdir(parents=True)
+    (world.path / "replaced" / "earlier" / "invoice").touch()
+    monkeypatch.setattr(restore, "put_files", keeps_a_file(world))
+    world.dies_at = "start"
+    with pytest.raises(KeyboardInterrupt):
+        world.restore()
+    assert "earlier" in kept(world)
+    world.dies_at = None
+    world.restore()
+    (name,) = kept(world)
+    assert name.startswith("12345678-")
+
+
+def test_a_restore_of_other_parts_leaves_them(world):
+    (world.path / "replaced" / "earlier").mkdir(parents=True)
+    world.restore(parts=["postgres"], start=False)
+    assert kept(world) == {"earlier"}
 
 
 def test_space(world, monkeypatch):

@@ -9,6 +9,7 @@ import threading
 import pytest
 import resend
 import since
+from repository import NoBackup
 from shell import Failure
 
 
@@ -119,7 +120,7 @@ def server(monkeypatch):
 
 def test_an_api_that_boots_is_asked_again(server):
     port, seen = server
-    assert resend.Api("api", port).post("/api/v1/events/batch", {"events": []}, "secret") == (200, {})
+    assert resend.Api("api", port, "one").post("/api/v1/events/batch", {"events": []}, "secret") == (200, {})
     assert [path for path, _key, _body in seen] == ["/api/v1/events/batch"] * 3
     assert seen[0][1] == "Bearer secret"
 
@@ -127,8 +128,9 @@ def test_an_api_that_boots_is_asked_again(server):
 def test_an_api_that_never_answers(monkeypatch, server):
     port, _seen = server
     monkeypatch.setattr(resend, "PATIENCE_SECONDS", -1)
-    with pytest.raises(Failure, match="does not take the events that were kept: 503"):
-        resend.Api("api", port).post("/", {}, "secret")
+    with pytest.raises(Failure, match="does not take the events that were kept: 503") as failure:
+        resend.Api("api", port, "one").post("/", {}, "secret")
+    assert "not all in yet. Correct that and type, to go on with them: just rollback -l one" in str(failure.value)
 
 
 def test_what_is_said():
@@ -137,6 +139,15 @@ def test_what_is_said():
     assert any("2 in payments" in line for line in lines)
     assert lines[-1] == "Also not there any more: 1 in customers"
     assert len(since.described({"events": 5})) == 1
+
+
+def test_a_backup_that_is_gone_is_told_before_anything_else():
+    class Place:
+        def find(self, name):
+            raise NoBackup(f"There is no backup {name}. There are: bbbbbbbb")
+
+    with pytest.raises(Failure, match=r"no backup a1\. There are: b{8}\. The way back needs that one.*just backups"):
+        since.since({}, Place(), {"backup": "a1"})
 
 
 def test_what_made_lagos_containers_and_nothing_else():

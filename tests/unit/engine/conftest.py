@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
+import itertools
 import json
 from types import SimpleNamespace
 
@@ -7,13 +8,11 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible.template import Templar
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import (
-    FAMILIES,
-    Product,
-    Settled,
-    family_variables,
-)
+from ansible_collections.selfhosting.lago.plugins.module_utils import starting, steps
+from ansible_collections.selfhosting.lago.plugins.modules import server_units
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import FAMILIES, Product, family_variables
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.render import Renderer
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.settled import Settled
 from virtual_host import LOADER, trusted
 
 
@@ -72,10 +71,10 @@ def run_module(capsys):
 
 @pytest.fixture
 def commands(monkeypatch):
-    """Notes the commands of a module in place of running them; `answers` maps a beginning to (status, output)."""
+    """Notes the commands of modules in place of running them; `answers` maps a beginning to (status, output)."""
     asked = []
 
-    def install(module, answers=None):
+    def install(module, answers=None, others=()):
         def run(command, check=True, timeout=None, stdin=None):
             line = " ".join(command)
             asked.append(line)
@@ -84,7 +83,38 @@ def commands(monkeypatch):
                     return SimpleNamespace(returncode=status, stdout=output, stderr="")
             return SimpleNamespace(returncode=0, stdout="", stderr="")
 
-        monkeypatch.setattr(module, "run", run)
+        for one in (module, *others):
+            monkeypatch.setattr(one, "run", run)
         return asked
 
     return install
+
+
+@pytest.fixture
+def units(monkeypatch, commands, run_module):
+    """Runs server_units for units in invented states; returns its answer and the commands."""
+
+    def run(operation, states, answers=None, after="active", check_mode=False, run=None, shown=None, **arguments):
+        asked = commands(server_units, answers, others=(starting, steps))
+        if run:
+            for one in (server_units, starting, steps):
+                monkeypatch.setattr(one, "run", run)
+        docker = SimpleNamespace(image_ids=lambda: {"a:1": "sha256:1"})
+        for one in (server_units, steps):
+            monkeypatch.setattr(one, "Docker", lambda: docker)
+        monkeypatch.setattr(server_units, "unit_states", lambda _units, _docker: states)
+        for one in (starting, steps):
+            monkeypatch.setattr(one, "journal", lambda *_a, **_k: ["last words"])
+        properties = {"ActiveState": after, "SubState": "x", "Result": "y", **(shown or {})}
+        # Each look sees another start.
+        looks = itertools.count()
+
+        def show(names):
+            return {name: {**properties, "InvocationID": f"i{next(looks)}"} for name in names}
+
+        for one in (server_units, starting, steps):
+            monkeypatch.setattr(one, "show_units", show)
+        wanted = dict.fromkeys(states, "a:1")
+        return run_module(server_units, check_mode, operation=operation, units=wanted, **arguments), asked
+
+    return run

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """In which order the actions call the modules, and what they announce."""
 
+from types import SimpleNamespace
+
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.selfhosting.lago.plugins.action import product, services
@@ -74,6 +76,23 @@ def test_what_is_announced_is_what_is_done(bring_up):
     for kind in ("networks", "images", "directories", "files"):
         assert announced["changes"][kind] == done[kind]
     assert actions_of(announced["changes"]) == actions_of(done)
+
+
+@pytest.mark.parametrize(("action", "lines"), [("restart", 2), ("start", 1)])
+def test_a_wait_for_minutes_is_announced(monkeypatch, action, lines):
+    shown = []
+    monkeypatch.setattr(product.display, "display", shown.append)
+    clock = VirtualHost().action(product, {"name": "lago", "server": VirtualHost().server}, False)
+    clock._task_vars = {"inventory_hostname": "lago.example.com"}
+    change = {"action": action, "reasons": ["its unit changed"]}
+    order = {"clock.service": {"never_down": {"minutes": [10, 20], "seconds": 215}}}
+    clock.announce(SimpleNamespace(changes={"units": {"clock.service": change}}, order=order, absent={}))
+    assert len(shown) == lines
+    if lines == 2:
+        assert shown[1] == (
+            "lago.example.com: will wait up to 160 s before it restarts clock.service, if that would miss minute 10 or "
+            "20 of the hour"
+        )
 
 
 def test_an_image_that_arrives_between_two_calls_is_done(monkeypatch):

@@ -97,42 +97,54 @@ def test_a_worker_that_does_not_run_gets_no_signal(docker, quiet, state):
     assert asked(docker) == []
 
 
+def health(status, running=True):
+    return {"State": {"Running": running, "Health": {"Status": status}}}
+
+
 @pytest.fixture
-def pool(docker):
+def pool(docker, monkeypatch):
+    """The program, and what Docker says of the container."""
     module = program("container-pool")
     module.SETTLE, module.TIMEOUT = 0, 0.3
-    (docker / "inspect").write_text("true healthy\n")
-    return module
+    said = [health("healthy")]
+    # The last answer for ever.
+    monkeypatch.setattr(module, "inspect", lambda _name: said.pop(0) if len(said) > 1 else said[0])
+    return module, said
 
 
 def test_into_the_pool(docker, pool):
-    assert pool.main(["join", "mash-a", "/tmp/in"]) == 0
+    module, said = pool
+    said[:] = [health("starting"), None, health("starting"), health("healthy")]
+    assert module.main(["join", "mash-a", "/tmp/in"]) == 0
     assert asked(docker) == ["exec mash-a touch /tmp/in"]
+    assert said == [health("healthy")]
 
 
-@pytest.mark.parametrize("state", ["true starting\n", "false healthy\n", ""])
+@pytest.mark.parametrize("state", [health("starting"), health("healthy", running=False), {}, None])
 def test_what_does_not_get_healthy_has_not_started(docker, pool, state, capsys):
-    (docker / "inspect").write_text(state)
-    assert pool.main(["join", "mash-a", "/tmp/in"]) == 1
+    module, said = pool
+    said[:] = [state]
+    assert module.main(["join", "mash-a", "/tmp/in"]) == 1
     assert "mash-a: Docker did not find it healthy" in capsys.readouterr().err
 
 
 def test_out_of_the_pool(docker, pool):
-    later = threading.Timer(0.1, lambda: (docker / "inspect").write_text("true unhealthy\n"))
-    later.start()
-    assert pool.main(["leave", "mash-a", "/tmp/in"]) == 0
-    assert (docker / "inspect").read_text() == "true unhealthy\n", "it did not wait for Docker"
+    module, said = pool
+    said[:] = [health("healthy"), health("healthy"), health("unhealthy")]
+    assert module.main(["leave", "mash-a", "/tmp/in"]) == 0
+    assert said == [health("unhealthy")], "it did not wait for Docker"
     assert asked(docker) == ["exec mash-a rm -f /tmp/in"]
 
 
 @pytest.mark.parametrize("problem", ["exec", "inspect"])
 def test_a_stop_goes_on_in_any_case(docker, pool, problem):
+    module, said = pool
     if problem == "exec":
         (docker / "fails-exec").touch()
     else:
-        (docker / "inspect").write_text("")
-    assert pool.main(["leave", "mash-a", "/tmp/in"]) == 0
-    assert pool.main(["join", "mash-a", "/tmp/in"]) == 1
+        said[:] = [{}]
+    assert module.main(["leave", "mash-a", "/tmp/in"]) == 0
+    assert module.main(["join", "mash-a", "/tmp/in"]) == 1
 
 
 SYSTEMCTL = """#!/bin/sh

@@ -29,6 +29,12 @@ def ready():
     return module
 
 
+@pytest.fixture
+def docker_at(monkeypatch):
+    """Docker's socket is there."""
+    return lambda path: monkeypatch.setattr("container_docker.SOCKET", str(path))
+
+
 class Quiet(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_arguments):
         pass
@@ -129,7 +135,7 @@ def test_exec(ready, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def docker(ready, tmp_path):
+def docker(ready, docker_at, tmp_path):
     """Docker's socket: each question is answered with the next state of the list, the last one for ever."""
     states = []
 
@@ -142,8 +148,8 @@ def docker(ready, tmp_path):
             if known:
                 self.wfile.write(json.dumps({**HERE, "State": state}).encode())
 
-    ready.DOCKER_SOCKET = str(tmp_path / "docker.sock")
-    with serving(socketserver.ThreadingUnixStreamServer(ready.DOCKER_SOCKET, Handler)) as server:
+    docker_at(tmp_path / "docker.sock")
+    with serving(socketserver.ThreadingUnixStreamServer(str(tmp_path / "docker.sock"), Handler)) as server:
         yield states
         server.shutdown()
 
@@ -173,19 +179,19 @@ def test_a_container_that_does_not_answer(ready, docker, web, capsys):
     assert f"mash-a did not answer its probe (http {web} /503) within 0 s" in capsys.readouterr().err
 
 
-def test_no_docker(ready, tmp_path, capsys):
-    ready.DOCKER_SOCKET = str(tmp_path / "nothing.sock")
+def test_no_docker(ready, docker_at, tmp_path, capsys):
+    docker_at(tmp_path / "nothing.sock")
     assert ready.main(["--timeout=0.1", "mash-a", "tcp", "1"]) == 1
     assert "did not answer" in capsys.readouterr().err
 
 
-def test_docker_that_says_nonsense(ready, tmp_path):
-    ready.DOCKER_SOCKET = str(tmp_path / "docker.sock")
+def test_docker_that_says_nonsense(ready, docker_at, tmp_path):
+    docker_at(tmp_path / "docker.sock")
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self):
             self.wfile.write(b"nonsense\r\n\r\n")
 
-    with serving(socketserver.ThreadingUnixStreamServer(ready.DOCKER_SOCKET, Handler)) as server:
+    with serving(socketserver.ThreadingUnixStreamServer(str(tmp_path / "docker.sock"), Handler)) as server:
         assert ready.inspect("mash-a") is None
         server.shutdown()

@@ -219,6 +219,26 @@ def test_unit_states(commands, recorded, monkeypatch):
     assert states["a.service"]["needed_by"] == ["d.service", "e.service"]
 
 
+@pytest.mark.parametrize(
+    ("state", "changed", "expected"),
+    [
+        (("activating", "start-post"), True, True),
+        (("activating", "start-post"), False, False),
+        # What comes next reads what is there now.
+        (("activating", "auto-restart"), True, False),
+        (("inactive", "dead"), True, False),
+        (("active", "running"), True, False),
+    ],
+)
+def test_a_start_that_is_overtaken(commands, recorded, monkeypatch, state, changed, expected):
+    output = f"Id=a.service\nActiveState={state[0]}\nSubState={state[1]}\nNeedDaemonReload=no"
+    commands(engine, {"systemctl show": (0, output)})
+    docker = engine.Docker("/nonexistent")
+    if changed:
+        recorded[0].write_text("A=2\n")
+    assert engine.unit_states({"a.service": {"image": "b:1"}}, docker)["a.service"]["overtaken"] is expected
+
+
 def test_claims_of_every_engine_on_the_server(tmp_path):
     for engine_path, name, text in (("a", "x", '{"host": "h"}'), ("b", "y", '{"host": "i"}'), ("b", "z", "no JSON")):
         path = tmp_path / engine_path / "claims"

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.selfhosting.lago.plugins.action import server_probe as probe_action
 from ansible_collections.selfhosting.lago.plugins.module_utils import lease
-from ansible_collections.selfhosting.lago.plugins.modules import server_run_end, server_units
+from ansible_collections.selfhosting.lago.plugins.modules import server_run_end
 from ansible_collections.selfhosting.lago.plugins.plugin_utils.lease import RUN, another, commit, terms
+from unit.engine.invented import DOWN
 
 ME = {"id": "me", "serial": 0, "who": "me@laptop", "commit": "c1", "host": "lago.example.com"}
 SHE = {**ME, "id": "she", "who": "she@desk", "commit": "c2"}
@@ -91,31 +92,18 @@ def test_the_log_is_rotated(server, monkeypatch):
     assert json.loads(server.log.with_name("runs.jsonl.1").read_text())["number"] == 1
 
 
-def units(run_module, monkeypatch, commands, terms, state, check_mode=False):
-    commands(server_units)
-    monkeypatch.setattr(server_units, "Docker", lambda: None)
-    monkeypatch.setattr(server_units, "unit_states", lambda _units, _docker: {"a": state})
-    shown = {"ActiveState": state["after"], "SubState": "x", "Result": "y"}
-    monkeypatch.setattr(server_units, "show_units", lambda names: dict.fromkeys(names, shown))
-    monkeypatch.setattr(server_units, "journal", lambda *_a, **_k: ["last words"])
-    return run_module(server_units, check_mode, operation="converge", units={"a": ""}, lease=terms)
-
-
-DOWN = {"active": False, "enabled": True, "loaded": True, "stale": [], "state": "failed", "needs_reload": False}
-
-
-def test_a_module_that_changes_something_holds_the_lease(server, run_module, monkeypatch, commands):
-    assert units(run_module, monkeypatch, commands, ME, {**DOWN, "after": "active"}, check_mode=True)["changed"]
+def test_a_module_that_changes_something_holds_the_lease(server, units):
+    assert units("converge", {"a": DOWN}, check_mode=True, lease=ME)[0]["changed"]
     assert lease.read() == {}
-    assert units(run_module, monkeypatch, commands, ME, {**DOWN, "after": "active"})["changed"]
+    assert units("converge", {"a": DOWN}, lease=ME)[0]["changed"]
     assert lease.read()["units"]["a"]["action"] == "start"
-    refused = units(run_module, monkeypatch, commands, {**SHE, "serial": 1}, {**DOWN, "after": "active"})
+    refused, _asked = units("converge", {"a": DOWN}, lease={**SHE, "serial": 1})
     assert refused["failed"]
     assert "me@laptop has been changing this server" in refused["msg"]
 
 
-def test_a_run_that_fails_gives_it_back_at_once(server, run_module, monkeypatch, commands):
-    assert units(run_module, monkeypatch, commands, ME, {**DOWN, "after": "failed"})["failed"]
+def test_a_run_that_fails_gives_it_back_at_once(server, units):
+    assert units("converge", {"a": DOWN}, after="failed", lease=ME)[0]["failed"]
     assert lease.seen()["alive"] is False
     (line,) = server.lines()
     assert (line["outcome"], line["message"][:19]) == ("failed", "a did not get ready")

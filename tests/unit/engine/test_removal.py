@@ -111,27 +111,40 @@ def test_check_mode_asks_nothing_and_removes_nothing(remove):
     ("given", "hours", "message"),
     [
         ("yes", 1, f"delete_data is 'yes', and this host is {HOST}"),
-        (HOST, None, "there is none that has passed its test"),
-        (HOST, 25, "the last good one is older"),
+        (HOST, None, rf"none that has passed its trial\. Type: just backup -l {HOST}, then just verify-backup"),
+        (HOST, 25, r"the last good one is older\. Type: just backup -l .* Without delete_data the data stays"),
     ],
 )
 def test_data_is_not_deleted_without_a_young_good_backup(remove, given, hours, message):
     server = VirtualHost().installed(*PRODUCTS)
     if hours:
-        server["records"]["backup-verified"] = {"backup_time": time.time() - hours * 3600}
+        server["records"]["mash-backup-verified"] = {"backup_time": time.time() - hours * 3600}
     with pytest.raises(AnsibleActionFail, match=message):
         remove(everything=True, confirm=HOST, delete_data=given, server=server)
 
 
 def test_data_is_deleted_with_one(remove):
     server = VirtualHost().installed(*PRODUCTS)
-    server["records"]["backup-verified"] = {"backup_time": time.time() - 3600}
+    server["records"]["mash-backup-verified"] = {"backup_time": time.time() - 3600}
     result, (_announced, done) = remove(everything=True, confirm=HOST, delete_data=HOST, server=server)
     assert done["data"] == DATA
     assert result["kept"] == ["Backups: /mash/backup/data"]
     # Services that are gone already are no reason to keep the data.
     server["units"] = {}
     assert remove(everything=True, confirm=HOST, delete_data=HOST, server=server)[1][1]["data"] == DATA
+
+
+@pytest.mark.parametrize(("prefix", "other"), [("mash-", "mash-second-"), ("mash-second-", "mash-")])
+def test_the_backup_of_another_host_of_the_server_permits_nothing(remove, prefix, other):
+    server = VirtualHost().installed(*PRODUCTS)
+    arguments = {"everything": True, "confirm": HOST, "delete_data": HOST, "server": server}
+    change = {"mash_playbook_service_identifier_prefix": prefix}
+    record = {"backup_time": time.time() - 3600}
+    server["records"] = {f"{other}backup-verified": record}
+    with pytest.raises(AnsibleActionFail, match="none that has passed its trial"):
+        remove(change=change, **arguments)
+    server["records"] = {f"{prefix}backup-verified": record}
+    assert remove(change=change, **arguments)[1][1]["data"]
 
 
 def test_setup_deletes_no_data_whatever_is_given(remove):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from ansible.errors import AnsibleError
 from ansible.template import Templar
-from ansible_collections.selfhosting.lago.plugins.plugin_utils.product import Settled
+from ansible_collections.selfhosting.lago.plugins.plugin_utils.settled import Settled
 from virtual_host import LOADER, trusted
 
 
@@ -28,6 +28,58 @@ def test_the_same_as_ansible():
     variables = {"a": "1", "b": "{{ a }}2", "c": ["{{ b }}", 3]}
     expected = Templar(loader=LOADER, variables=trusted(variables)).template(trusted(template))
     assert resolved(template, **variables) == expected
+
+
+FORMS = [
+    "{{ a }}",
+    "{{ a }}{{ number }}",
+    "{{ a }}:{{ number }}/{{ Upper }}\n",
+    "{{ _under }} {{ a }}\n\n",
+    "{{ a }} and {{ yes }}",
+    "{{ a }} and {{ nothing }}",
+    "{{ a }} and {{ some }}",
+    "{{ a }} and {{ empty }}|",
+    "{{ a }} { {{ number }} }",
+    "{{a}} {{ number}}",
+    "{# {{ a }} #}{{ number }}",
+    "{{ a }}{% if yes %} and {{ number }}{% endif %}",
+    "{{ '{{ a }}' }} {{ a }}",
+    "{{ dictionary.key }} {{ a }}",
+    "{{ lookup('vars', 'nu' ~ 'mber') }}",
+    "{{ lookup('vars', 'further') }} {{ a }}",
+    "{{ Upper ~ _under }}",
+    "{{ indirect }} {{ indirect | upper }}",
+    "{{ a is defined and other is not defined }}",
+    "text",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_what_ansible_makes_of_it(form):
+    variables = {
+        "a": "b",
+        "number": 7,
+        "yes": True,
+        "nothing": None,
+        "some": ["c", 1],
+        "empty": "",
+        "Upper": "U",
+        "_under": "u",
+        "dictionary": {"key": "{{ number }}"},
+        "further": "{{ a }}",
+        "indirect": "{{ further }}{{ number }}",
+    }
+    expected = Templar(loader=LOADER, variables=trusted(variables)).template(trusted(form))
+    found = resolved(form, **variables)
+    assert (type(found), found) == (type(expected), expected)
+
+
+def test_local_values_are_seen_by_one_template_only():
+    one = settled(a="{{ item }}", b="b", index=9)
+    local = {"item": {"name": "c"}, "index": 0}
+    asked = ["{{ item.name }}{{ b }}", "{{ item }}", "{{ b }}-{{ index }}", "{{ a }}", "{{ index + 1 }}"]
+    assert one.resolve(trusted(asked), local) == ["cb", {"name": "c"}, "b-0", {"name": "c"}, 1]
+    assert one.resolve(trusted("{{ b }}-{{ index }} {{ item is defined }}")) == "b-9 False"
 
 
 @pytest.mark.parametrize("variables", [{"a": "{{ a }}"}, {"a": "{{ b }}", "b": "{{ a }}"}])

@@ -169,6 +169,8 @@ def test_connections(entries, replicas, version, settings, text, expected):
 def test_memory():
     entries = [{"kind": "pdfs", "memory": "512m", "replicas": 3}, {"kind": "events", "memory": "1g"}, {"kind": "clock"}]
     assert workers.memory_mb(workers.workers_of(entries, KINDS)) == 3 * 512 + 1024
+    # The default worker has its own variable, and is there anyway.
+    assert workers.memory_mb(workers.workers_of(entries, KINDS), "4g") == 3 * 512 + 1024 + 4096
 
 
 @pytest.mark.parametrize("value", ["false", "0", "off", ""])

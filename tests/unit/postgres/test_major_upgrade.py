@@ -26,6 +26,13 @@ def test_extensions(extensions, text):
     assert all(problem.startswith(text) for problem in problems)
 
 
+def test_an_older_version_says_where_the_data_of_before_is(tmp_path):
+    (tmp_path / "PG_VERSION").write_text("17\n")
+    arguments = {"version": 16, "force": False, "backup_path": "/mash/kept"}
+    with pytest.raises(Failure, match=r"no way back to 16\. Nothing was changed\. The data of before is in /mash/kept"):
+        major_upgrade.upgrade({"data_path": str(tmp_path)}, arguments, None)
+
+
 @pytest.mark.parametrize(("free", "enough"), [(2.2, False), (3.5, True)])
 def test_space(monkeypatch, tmp_path, free, enough):
     """A second data directory with its log, and a dump."""

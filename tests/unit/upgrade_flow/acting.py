@@ -3,7 +3,7 @@
 """In place of the plugins that touch a server: notes what would be done, and changes an invented server accordingly.
 
 Copied over action plugins and modules of a copy of the collection. STATE is a file with the server's state, FAIL says
-what is to fail: "v1.53.0 gate", "v1.53.0 converge".
+what is to fail: "v1.53.0 gate", "v1.53.0 converge", or the programs and operations of these names.
 """
 
 import json
@@ -30,15 +30,20 @@ def product(name, version, closed, before):
     there = {"version": version} if name == "lago" and (not failing or fails[1] == "converge") else {}
     note = f"{name} {version}{' closed' if closed else ''}"
     change(f"{note} as before: {', '.join(before)}" if before else note, **there)
-    return {"failed": True, "msg": "it broke", "phase": fails[1]} if failing else {}
+    where = {"phase": fails[1], "past_gate": fails[1] != "gate"} if failing else {}
+    return {"failed": True, "msg": "it broke", **where} if failing else {}
+
+
+def failure(name):
+    return {"failed": True, "msg": "it broke"} if name in os.environ.get("FAIL", "").split() else {}
 
 
 def program(name):
     records = dict(state()["records"])
     if name.endswith("-verify"):
-        records["backup-verified"] = {"snapshot": "0123456789abcdef", "backup_time": 1, "tried": 2}
+        records["mash-backup-verified"] = {"snapshot": "0123456789abcdef", "backup_time": 1, "tried": 2}
     change(name, records=records)
-    return {"lines": []}
+    return {"lines": [], **failure(name)}
 
 
 def written(files):
@@ -69,7 +74,7 @@ def asked(plugin, arguments, variable):
         return written(arguments["files"])
     if plugin == "server_units":
         change(arguments["operation"])
-        return {"units": {}}
+        return {"units": {}, **failure(arguments["operation"])}
     if plugin == "run_end":
         change(f"run {arguments.get('outcome', 'done')}")
         return {}

@@ -41,7 +41,9 @@ def verify(configuration, repository, arguments):
         problems = tried(configuration, repository, snapshot)
     if problems or not arguments.checksums:
         known = repository.snapshots()
-        results.add(snapshot, problems, time.time(), {one["id"] for one in known})
+        content = {} if problems else repository.manifest_of(snapshot)
+        queue = content.get("queue_elsewhere", "")
+        results.add(snapshot, problems, time.time(), {one["id"] for one in known}, queue)
         results.metrics(known)
     seconds = time.monotonic() - started
     if problems:

@@ -61,7 +61,7 @@ def of_lago(configuration, content):
     if version(there) > version(here):
         return [
             f"It is of Lago {there}, and {here} is installed here, which cannot work with a newer database. "
-            f"Set lago_version: {there}, and install it: just install-service lago"
+            f"Set lago_version: {there}, and install it: just install-all"
         ]
     stops = [
         at
@@ -71,7 +71,8 @@ def of_lago(configuration, content):
     if stops:
         return [
             f"It is of Lago {there}, and {here} is installed here. On the way from one to the other something has to "
-            f"be done at {', '.join(stops)}. Restore it on a server with lago_version: {there}, and upgrade that."
+            f"be done at {', '.join(stops)}. Back to before the last upgrade: just rollback. Otherwise restore it on "
+            f"an empty server, installed with lago_version: {there}, then remove that line and type: just upgrade"
         ]
     return []
 
@@ -96,7 +97,8 @@ def of_postgres(configuration, content):
     here, there = server.version(), content["postgres"]["version"]
     if int(there.split(".")[0]) > int(here.split(".")[0]):
         return [
-            f"It was dumped by Postgres {there}, and {here} runs here, which cannot read every dump of a newer one."
+            f"It was dumped by Postgres {there}, and {here} runs here, which cannot read every dump of a newer one. "
+            f"Type: just upgrade-postgres -e postgres_upgrade_version={there.split('.')[0]}, then restore again."
         ]
     available = server.ask(AVAILABLE)
     missing = sorted(
@@ -104,5 +106,8 @@ def of_postgres(configuration, content):
         - set(available)
     )
     if missing:
-        return [f"It needs extensions that the Postgres of this host does not have: {', '.join(missing)}"]
+        return [
+            f"It needs extensions that the Postgres of this host does not have: {', '.join(missing)}. Install an image "
+            "that has them (postgres_container_image_to_use), then restore again."
+        ]
     return []

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
+import re
 import shutil
 import time
 
@@ -17,6 +19,8 @@ from valkey import Valkey, keys_in
 UNIT_DIRECTORY = "/etc/systemd/system"
 # Room for what is small: manifest, environment files, units, restic's own files.
 SPARE_BYTES = 256 * 1024**2
+# The host of a URL that is one to its end; of any other nothing is shown, it may be a password.
+REDIS_HOST = re.compile(r"rediss?://(?:[^/?#@]*@)?(\[[^\]@]+\]|[^:/?#@\[\]]+)(?::\d+)?(?:/\d*)?")
 
 
 def make(configuration, repository):
@@ -35,12 +39,24 @@ def make(configuration, repository):
         snapshot = repository.store(staging)
     finally:
         clear(staging)
-    repository.forget(configuration["keep"])
+    repository.forget(configuration["keep"], needed(configuration))
     total = sum(file["bytes"] for file in content["files"].values())
     say(f"Backup {snapshot} is stored in {repository.location}: {sized(total)} in {time.monotonic() - started:.0f} s")
     if repository.directory:
         say("It is on the server itself, and goes with it: set backup_repository to a place elsewhere.")
     return snapshot
+
+
+def needed(configuration):
+    """The backup to which the way back from the last upgrade leads; empty where there is none."""
+    try:
+        with open(configuration["upgrade_path"], encoding="utf-8") as file:
+            record = json.load(file)
+    except FileNotFoundError:
+        return ""
+    # An upgrade may have been made without one.
+    backup = record.get("backup") or {}
+    return "" if record.get("state") == "rolled back" else backup.get("snapshot", "")
 
 
 def clear(directory):
@@ -102,6 +118,9 @@ def collect(configuration, staging):
         content["storage"]["elsewhere"] = bucket_of(environment)
         if content["storage"]["elsewhere"]:
             say(f"Lago's files are in {content['storage']['elsewhere']}, which is not part of this backup")
+    content["queue_elsewhere"] = queue_elsewhere(configuration, environment)
+    if content["queue_elsewhere"]:
+        say(f"Queued jobs are in {content['queue_elsewhere']}, which is not part of this backup")
     if configuration["valkey"]:
         content["valkey"] = dump_valkey(Valkey(configuration["valkey"]), os.path.join(staging, "valkey"))
     for path in [*configuration["files"], *(os.path.join(UNIT_DIRECTORY, name) for name in units)]:
@@ -116,6 +135,18 @@ def bucket_of(environment):
     if environment.get("LAGO_USE_GCS") == "true":
         return f"the bucket {environment.get('LAGO_GCS_BUCKET', '')} of Google Cloud Storage"
     return ""
+
+
+def queue_elsewhere(configuration, environment):
+    """The Redis of Lago's jobs when it is not the Valkey of this host."""
+    sentinels, url = environment.get("LAGO_REDIS_SIDEKIQ_SENTINELS"), environment.get("REDIS_URL")
+    if sentinels:
+        return f"the Redis of the sentinels {sentinels}"
+    if not url:
+        return ""
+    found = REDIS_HOST.fullmatch(url)
+    host = found[1] if found else "another Redis"
+    return "" if host == configuration["valkey"].get("container") else host
 
 
 def dump_postgres(server, directory):

@@ -34,17 +34,18 @@ class Results:
         except (OSError, ValueError):
             self.known = {}
 
-    def add(self, snapshot, problems, when, known_ids):
+    def add(self, snapshot, problems, when, known_ids, queue_elsewhere=""):
         created = timestamp(snapshot["time"])
         result = {"good": not problems, "tried": when, "created": created, "problems": problems}
         self.known = {name: one for name, one in self.known.items() if name in known_ids}
         self.known[snapshot["id"]] = result
         write(self._path, json.dumps(self.known, indent=1, sort_keys=True), 0o640)
-        # Read by the probe of a run: what deletes data asks for it.
+        # Read by the probe of a run: what deletes data asks for it, and a way back.
         record = self._configuration["record_path"]
         if result["good"]:
             os.makedirs(os.path.dirname(record), exist_ok=True)
-            write(record, json.dumps({"backup_time": created, "snapshot": snapshot["id"], "tried": when}), 0o640)
+            known = {"backup_time": created, "snapshot": snapshot["id"], "tried": when}
+            write(record, json.dumps({**known, "queue_elsewhere": queue_elsewhere}), 0o640)
         elif os.path.exists(record):
             os.unlink(record)
 

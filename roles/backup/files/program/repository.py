@@ -15,6 +15,10 @@ from shell import PATIENCE, Failure, Progress, run, sha256, started, watched
 MISSING = "Is there a repository at the following location?"
 
 
+class NoBackup(Failure):
+    """The repository can be read, and does not have it."""
+
+
 class Repository:
     def __init__(self, configuration):
         self.location = configuration["repository"]
@@ -73,7 +77,7 @@ class Repository:
             matching = named or [one for one in self.snapshots("") if len(name) >= 8 and one["id"].startswith(name)]
         if len(matching) != 1:
             known = ", ".join(one["short_id"] for one in found) or "none"
-            raise Failure(f"There is no backup {name}. There are: {known}")
+            raise NoBackup(f"There is no backup {name}. There are: {known}")
         return matching[0]
 
     def store(self, directory):
@@ -92,11 +96,15 @@ class Repository:
                     snapshot = message["snapshot_id"]
         return snapshot
 
-    def forget(self, keep):
+    def forget(self, keep, needed=""):
+        """All that the rules do not keep, but the one that is needed: restic has no rule for that."""
         # All of the last day: a new backup must not push out the one of the same day that has passed its trial.
         rules = ["--keep-within=1d", *(f"--keep-{period}={number}" for period, number in keep.items() if number)]
         scope = [f"--tag={self._tag}", f"--host={self._host}", "--group-by=host,tags"]
-        self.restic("forget", "--quiet", *scope, *rules, "--prune")
+        groups = json.loads(self.restic("forget", "--json", "--dry-run", *scope, *rules).stdout or "[]") or []
+        gone = [one["id"] for group in groups for one in group["remove"] or [] if one["id"] != needed]
+        if gone:
+            self.restic("forget", "--quiet", "--prune", *gone)
 
     def fetch(self, snapshot, directory):
         progress = Progress("Fetching", self.size(snapshot))

@@ -29,8 +29,8 @@ REFUSED = "refused.jsonl"
 class Api:
     """Reached past the reverse proxy."""
 
-    def __init__(self, container, port):
-        self._container, self._port = container, port
+    def __init__(self, container, port, host):
+        self._container, self._port, self._host = container, port, host
 
     def post(self, path, body, key):
         """Status and answer; tried again while there is nobody or too much to do."""
@@ -43,7 +43,10 @@ class Api:
             if status not in (429, 500, 502, 503, 504):
                 return status, answer
             if time.monotonic() > deadline:
-                raise Failure(f"Lago's API does not take the events that were kept: {status} {answer}")
+                raise Failure(
+                    f"Lago's API does not take the events that were kept: {status} {answer}. Lago serves, and they are "
+                    f"not all in yet. Correct that and type, to go on with them: just rollback -l {self._host}"
+                )
             time.sleep(1)
 
     def _post(self, path, body, key):
@@ -89,11 +92,11 @@ def send(api, events, key, refused):
 def resend(configuration, request):
     directory = os.path.join(configuration["data_path"], DIRECTORY)
     path = os.path.join(directory, EVENTS)
-    # Put in place by now, and it holds keys.
+    # Put in place by now, and noted as such: a run that goes on comes here at once. It holds keys.
     clear(os.path.join(directory, SERVER))
     lines = server_of(configuration).ask(KEYS, configuration["lago"]["database"])
     keys = dict(line.split("|", 1) for line in lines)
-    api, refused, sent, there = Api(request["api"], request["port"]), [], 0, 0
+    api, refused, sent, there = Api(request["api"], request["port"], configuration["host"]), [], 0, 0
     progress = Progress("Sending events again", os.path.getsize(path))
     for organization, events in batches(path, progress):
         if organization not in keys:

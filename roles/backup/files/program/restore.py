@@ -117,7 +117,10 @@ class Restore:
                     f"{sum(tables.values())} rows come back")  # fmt: skip
             self._announce_losses()
         if "valkey" in self._parts:
-            say(f"Will replace Valkey's data (queued jobs): {self._manifest['valkey']['keys']} keys come back")
+            jobs = "" if self._manifest.get("queue_elsewhere") else " (queued jobs)"
+            say(f"Will replace Valkey's data{jobs}: {self._manifest['valkey']['keys']} keys come back")
+        if self._manifest.get("queue_elsewhere"):
+            say(f"Queued jobs in {self._manifest['queue_elsewhere']} stay as they are: they are not in the backup")
         if "storage" in self._parts:
             say("Will put back those of Lago's files that are missing or differ; newer ones stay")
         if another_key(self._manifest, self._configuration):
@@ -209,13 +212,25 @@ class Restore:
             if needed and (name == "stop" or name not in self._state["done"]):
                 step()
                 self._note(done=[*self._state["done"], name])
+        if "storage" in self._state["parts"]:
+            self._clear_earlier()
         self._tell_the_end()
         os.unlink(self._path)
         clear(self._work)
 
     @property
     def _kept(self):
-        return os.path.join(self._configuration["data_path"], "replaced", self._state["key"])
+        return os.path.join(self._replaced, self._state["key"])
+
+    @property
+    def _replaced(self):
+        return os.path.join(self._configuration["data_path"], "replaced")
+
+    def _clear_earlier(self):
+        """Files that earlier restores replaced, like databases and Valkey's data."""
+        for name in os.listdir(self._replaced) if os.path.isdir(self._replaced) else []:
+            if name != self._state["key"]:
+                clear(os.path.join(self._replaced, name))
 
     def _stop(self):
         lago = self._configuration["lago"]
@@ -228,7 +243,8 @@ class Restore:
         self._note(units=units)
         if units:
             say("Stopping Lago")
-            run(["systemctl", "stop", "--", *units], what="Stopping Lago")
+            # A boot before the end would start it on what is half in place.
+            run(["systemctl", "disable", "--now", "--quiet", "--", *units], what="Stopping Lago")
 
     def _compare(self):
         server, problems = server_of(self._configuration), []
@@ -246,7 +262,7 @@ class Restore:
             run(["systemctl", "start", "--", f"{lago['migrate']}.service"], what="Migrating")
         if self._state["units"]:
             say("Starting Lago")
-            run(["systemctl", "start", "--", *self._state["units"]], what="Starting Lago")
+            run(["systemctl", "enable", "--now", "--quiet", "--", *self._state["units"]], what="Starting Lago")
 
     def _tell_the_end(self):
         if "postgres" in self._parts:

@@ -15,6 +15,7 @@ import os
 import manifest
 from backup import UNIT_DIRECTORY, clear, server_of
 from report import write
+from repository import NoBackup
 from shell import Failure, Progress, say, stream
 
 DIRECTORY = "rollback"
@@ -42,7 +43,7 @@ TOLD = {
 
 
 def since(configuration, repository, request):
-    snapshot = repository.find(request["backup"])
+    snapshot = found(repository, request["backup"])
     content = repository.manifest_of(snapshot)
     created = content["created"]
     server, database = server_of(configuration), configuration["lago"]["database"]
@@ -65,6 +66,17 @@ def since(configuration, repository, request):
     write(os.path.join(directory, RESULT), json.dumps(result, indent=1), 0o600)
     for line in described(counts):
         say(line)
+
+
+def found(repository, name):
+    """Looked for while Lago still serves."""
+    try:
+        return repository.find(name)
+    except NoBackup as failure:
+        raise Failure(
+            f"{failure}. The way back needs that one, and nothing was put back. just backups lists others, for "
+            "just restore; one of an older Lago needs lago_version set to that release first."
+        ) from failure
 
 
 def check_database(path, before):

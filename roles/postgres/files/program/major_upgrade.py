@@ -45,7 +45,10 @@ def upgrade(configuration, arguments, state):
         say(f"Postgres is {current} already")
         return
     if int(current) > int(version):
-        raise Failure(f"{data} is of Postgres {current}, and there is no way back to {version}. Nothing was changed.")
+        raise Failure(
+            f"{data} is of Postgres {current}, and there is no way back to {version}. Nothing was changed. The data of "
+            f"before is in {arguments['backup_path']} (postgres_auto_upgrade_backup_data_path), where it still exists."
+        )
     new, kept = f"{data}-auto-upgrade-new", arguments["backup_path"]
     dump = os.path.join(arguments["dump_dir"], arguments["dump_name"])
     old_server = postgres.Server(configuration["container"], configuration["user"])
