@@ -27,7 +27,8 @@ EXPECTED = {
 }
 # What is no text would not be read here.
 PRINTABLE = r"tr --complement --delete '\11\12\40-\176'"
-# Notes every command line on the server, ten times a second, until it is stopped.
+# Notes every command line on the server, a hundred times a second, until it is stopped: a client of Docker may be gone
+# after 50 ms.
 WATCH = r"""
 import glob, time
 seen = set()
@@ -41,7 +42,7 @@ while True:
             seen.add(line)
             with open("/run/command-lines", "ab") as file:
                 file.write(line.replace(b"\0", b" ") + b"\n")
-    time.sleep(0.1)
+    time.sleep(0.01)
 """
 
 
