@@ -13,13 +13,14 @@ from .queue import Valkey
 from .waiting import eventually
 
 DATA = "/mash/backup/data"
+RESTORE_RECORD = "/mash/selfhosting-lago/records/mash-backup-restore.json"
 PROGRAM = "python3 -I -B /mash/backup/program"
 SECRET = "sk_secret_of_test"
 JOB, QUEUE = "a job", "queue:of-test"
 # Tables in which the stand-in notes what it does by itself.
 MOVING = {"public.jobs_log", "public.clock_ticks"}
 PROCESSES = "mash-lago-api-worker mash-lago-api-clock"
-LEFT = f"{DATA}/work/set {DATA}/work/trial {DATA}/work/restore {DATA}/work/restore.json"
+LEFT = f"{DATA}/work/set {DATA}/work/trial {DATA}/work/restore {RESTORE_RECORD}"
 
 
 def backups(host) -> list[str]:

@@ -159,6 +159,13 @@ def test_killed_twice_later_it_is_completed_by_the_next_call(host, server, site,
         # A boot starts no Lago on what is half in place.
         asleep = host.run("systemctl is-active mash-lago-api mash-lago-api-worker mash-lago-api-clock").stdout
         assert set(asleep.split()) == {"inactive"}
+        # Nor does a run of the playbook, and it says what to type.
+        refused = plays.attempt(server.name)
+        assert refused.returncode != 0
+        assert f"Backup {known['stored'].name} is half in place" in output(refused)
+        assert start(host, "mash-backup.service").rc != 0
+        assert "A restore was interrupted" in said(host, "mash-backup")
+        host.check_output("systemctl reset-failed mash-backup.service")
         done = restore(server, known["stored"].name)
         assert done.returncode == 0, output(done)
         eventually(lambda: len(sent_later.accepted) > 5, seconds=180)

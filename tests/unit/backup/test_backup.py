@@ -10,7 +10,10 @@ import pytest
 import shell
 from shell import Failure
 
-CONFIGURATION = {"data_path": "/data", "postgres": {"container": "a", "user": "b"}, "valkey": {}, "storage": ""}
+CONFIGURATION = {
+    "data_path": "/data", "restore_path": "/none", "postgres": {"container": "a", "user": "b"}, "valkey": {},
+    "storage": "",
+}  # fmt: skip
 DATABASE = {"tables": {"a": 1, "b": 2}, "indexes": 3, "extensions": {"x": "1.0"}, "schema_version": "5"}
 
 
@@ -42,6 +45,12 @@ def test_a_backup_that_fails_leaves_nothing(monkeypatch, tmp_path):
     with pytest.raises(Failure, match="the dump died"):
         backup.make({**CONFIGURATION, "data_path": str(tmp_path)}, place)
     assert not (tmp_path / "work" / "set").exists()
+
+
+def test_what_is_half_in_place_is_not_backed_up(tmp_path):
+    (tmp_path / "restore.json").touch()
+    with pytest.raises(Failure, match=r"A restore was interrupted.* just restore latest"):
+        backup.make({**CONFIGURATION, "restore_path": str(tmp_path / "restore.json")}, None)
 
 
 @pytest.mark.parametrize(

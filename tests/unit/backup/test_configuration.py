@@ -24,6 +24,7 @@ def test_each_host_of_a_server_has_a_record_of_its_own(prefix):
     host = VirtualHost(change={"backup_enabled": True, "mash_playbook_service_identifier_prefix": prefix})
     configuration = json.loads(host.rendered("backup")["/mash/backup/backup.json"]["content"])
     assert configuration["record_path"] == f"/mash/selfhosting-lago/records/{prefix}backup-verified.json"
+    assert configuration["restore_path"] == f"/mash/selfhosting-lago/records/{prefix}backup-restore.json"
 
 
 @pytest.mark.parametrize("key", ["", "/mash/lago/keys/private.pem"])

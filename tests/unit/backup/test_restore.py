@@ -18,7 +18,7 @@ LAGO = {
     "version": "v1.52.1",
     "rsa_key": "",
 }
-UNITS = "mash-lago-api.service loaded active running\nmash-lago-front.service loaded active running\n"
+FRONT = "mash-lago-front.service"
 STEPS = ["stop", "swap", "compare", "valkey", "storage", "start"]
 
 
@@ -27,7 +27,9 @@ class World:
 
     def __init__(self, monkeypatch, tmp_path):
         self.done, self.dies_at, self.path = [], None, tmp_path
-        self.running, self.problems, self.refused, self.database = True, [], [], "old"
+        # A worker that somebody stopped by hand comes up at a boot all the same.
+        self.running, self.at_boot = {"mash-lago-api.service"}, {"mash-lago-api.service", "mash-lago-worker.service"}
+        self.problems, self.refused, self.database = [], [], "old"
         self.manifest = {
             "host": "a", "lago": {"version": "v1.52.0", "database": "lago", "rsa_key": ""}, "valkey": {"keys": 3},
             "storage": {"bytes": 1}, "files": {"postgres/1.dump": {"bytes": 5}},
@@ -66,15 +68,20 @@ class World:
         self.database = "new"
 
     def run(self, command, **_options):
-        if command[1] == "list-units":
-            return SimpleNamespace(stdout=UNITS if self.running else "")
-        if command[3:] == ["mash-lago-migrate.service"]:
+        verb, *words = command[1:]
+        if verb in ("list-units", "list-unit-files"):
+            known = self.running if verb == "list-units" else self.at_boot
+            return SimpleNamespace(stdout="".join(f"{unit} and more\n" for unit in sorted({*known, FRONT})))
+        units = set(words[words.index("--") + 1 :])
+        assert FRONT not in units, "the front stays"
+        if units == {"mash-lago-migrate.service"}:
             return self.done.append("migrate")
-        verb, *options, unit = command[1:]
-        assert options == ["--now", "--quiet", "--"], "no boot starts it in the middle"
-        assert unit == "mash-lago-api.service", "the front stays"
-        self.note({"disable": "stop", "enable": "start"}[verb])
-        self.running = verb == "enable"
+        if verb in ("disable", "enable"):
+            self.at_boot = self.at_boot | units if verb == "enable" else self.at_boot - units
+            return None
+        assert verb == "start" or not self.at_boot, "no boot starts it in the middle"
+        self.note(verb)
+        self.running = self.running | units if verb == "start" else self.running - units
         return None
 
     def restore(self, backup="latest", **request):
@@ -82,7 +89,7 @@ class World:
         (self.path / "work").mkdir(exist_ok=True)
         configuration = {
             "data_path": str(self.path), "lago": LAGO, "postgres": {"data_path": str(self.path)},
-            "valkey": {"image": "x"}, "storage": str(self.path),
+            "valkey": {"image": "x"}, "storage": str(self.path), "restore_path": str(self.record),
         }  # fmt: skip
         place = SimpleNamespace(
             find=lambda _name, _host: SNAPSHOT, manifest_of=lambda _snapshot: self.manifest,
@@ -91,8 +98,12 @@ class World:
         restore.Restore(configuration, place).run()
 
     @property
+    def record(self):
+        return self.path / "records" / "mash-backup-restore.json"
+
+    @property
     def left(self):
-        return sorted(path.name for path in (self.path / "work").iterdir())
+        return sorted(path.name for path in (self.path / "work").iterdir()) + [self.record.name] * self.record.exists()
 
 
 @pytest.fixture
@@ -142,7 +153,7 @@ def test_a_backup_that_is_not_whole_replaces_nothing(world):
     world.problems = ["postgres/1.dump is missing"]
     with pytest.raises(Failure, match=r"not whole, nothing was changed: postgres/1.dump is missing"):
         world.restore()
-    assert (world.database, world.running, world.left) == ("old", True, [])
+    assert (world.database, bool(world.running), world.left) == ("old", True, [])
 
 
 @pytest.mark.parametrize("dies_at", STEPS)
@@ -150,11 +161,13 @@ def test_cut_off_later_it_is_completed_by_the_next_call(world, dies_at):
     world.dies_at = dies_at
     with pytest.raises(KeyboardInterrupt):
         world.restore()
+    assert world.record.exists(), "a run of the playbook is to know of it"
     world.dies_at = None
     before = list(world.done)
     world.restore("latest")
     assert world.database == "new"
-    assert world.running
+    assert world.running == {"mash-lago-api.service"}, "what was stopped before stays so"
+    assert world.at_boot == {"mash-lago-api.service", "mash-lago-worker.service"}
     assert world.left == []
     repeated = set(before) & set(world.done[len(before) :])
     assert repeated <= {"stop", "migrate"}, "what is done is not done again"

@@ -25,6 +25,8 @@ REDIS_HOST = re.compile(r"rediss?://(?:[^/?#@]*@)?(\[[^\]@]+\]|[^:/?#@\[\]]+)(?:
 
 def make(configuration, repository):
     """The id of the snapshot."""
+    if os.path.exists(configuration["restore_path"]):
+        raise Failure("A restore was interrupted, and what is there is half in place. Complete it: just restore latest")
     staging = os.path.join(configuration["data_path"], "work", "set")
     started = time.monotonic()
     clear(staging)

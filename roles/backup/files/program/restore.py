@@ -39,7 +39,8 @@ INDEXES = 2
 class Restore:
     def __init__(self, configuration, repository):
         self._configuration, self._repository = configuration, repository
-        self._path = os.path.join(configuration["data_path"], "work", "restore.json")
+        # Of the records that each run of the playbook reads: it starts nothing on what is half in place.
+        self._path = configuration["restore_path"]
         self._work = os.path.join(configuration["data_path"], "work", "restore")
         self._set = os.path.join(self._work, "set")
         with open(os.path.join(configuration["data_path"], REQUEST), encoding="utf-8") as file:
@@ -56,6 +57,7 @@ class Restore:
 
     def _note(self, **changes):
         self._state = {**(self._state or {}), **changes}
+        os.makedirs(os.path.dirname(self._path), exist_ok=True)
         write(self._path, json.dumps(self._state), 0o600)
 
     def run(self):
@@ -236,15 +238,22 @@ class Restore:
         lago = self._configuration["lago"]
         if not lago:
             return
-        listed = run(["systemctl", "list-units", "--plain", "--no-legend", f"{lago['identifier']}-*.service"]).stdout
-        active = [line.split()[0] for line in listed.splitlines() if line.split()[2] in ("active", "activating")]
-        # The front has no state, and says that Lago is back soon.
-        units = sorted({*self._state.get("units", []), *active} - {f"{lago['front']}.service"})
-        self._note(units=units)
+        units = self._added("units", lago, "list-units", "--state=active,activating")
+        # Also what is down now: a boot before the end would start it on what is half in place.
+        at_boot = self._added("at_boot", lago, "list-unit-files", "--state=enabled")
+        self._note(units=units, at_boot=at_boot)
+        if at_boot:
+            run(["systemctl", "disable", "--quiet", "--", *at_boot], what="Keeping a boot from starting Lago")
         if units:
             say("Stopping Lago")
-            # A boot before the end would start it on what is half in place.
-            run(["systemctl", "disable", "--now", "--quiet", "--", *units], what="Stopping Lago")
+            run(["systemctl", "stop", "--", *units], what="Stopping Lago")
+
+    def _added(self, key, lago, *listing):
+        """Lago's units that are so now, and those that were when this restore stopped it before."""
+        listed = run(["systemctl", *listing, "--plain", "--no-legend", f"{lago['identifier']}-*.service"]).stdout
+        found = {line.split()[0] for line in listed.splitlines()}
+        # The front has no state, and says that Lago is back soon.
+        return sorted({*self._state.get(key, []), *found} - {f"{lago['front']}.service"})
 
     def _compare(self):
         server, problems = server_of(self._configuration), []
@@ -260,9 +269,11 @@ class Restore:
         if self._manifest["lago"] and self._manifest["lago"]["version"] != lago["version"]:
             say(f"Migrating the database from {self._manifest['lago']['version']} to {lago['version']}")
             run(["systemctl", "start", "--", f"{lago['migrate']}.service"], what="Migrating")
+        if self._state["at_boot"]:
+            run(["systemctl", "enable", "--quiet", "--", *self._state["at_boot"]], what="Letting a boot start Lago")
         if self._state["units"]:
             say("Starting Lago")
-            run(["systemctl", "enable", "--now", "--quiet", "--", *self._state["units"]], what="Starting Lago")
+            run(["systemctl", "start", "--", *self._state["units"]], what="Starting Lago")
 
     def _tell_the_end(self):
         if "postgres" in self._parts:
