@@ -96,9 +96,8 @@ def write_inventory(demo: Demo, address: str, mirror: str | None) -> None:
         "lago_migrate_environment_variable_lago_org_user_email": login["email"],
         "lago_migrate_environment_variable_lago_org_user_password": login["password"],
         "lago_migrate_environment_variable_lago_org_api_key": login["api_key"],
+        "mash_playbook_docker_installation_daemon_options_custom": servers.daemon_settings(mirror),
     }
-    if mirror:
-        settings["mash_playbook_docker_installation_daemon_options_custom"] = servers.daemon_settings(mirror)
     # Beside vars.yml: Ansible reads both.
     target = directory / "host_vars" / HOST / "demo.yml"
     target.touch(mode=0o600)

@@ -66,7 +66,7 @@ class Server:
     address: str
     image: str
 
-    def described(self) -> dict[str, str]:
+    def described(self) -> dict[str, object]:
         """What Ansible, Molecule and people need to reach it."""
         return {
             "name": self.name,
@@ -74,7 +74,7 @@ class Server:
             "image": self.image,
             "user": "root",
             "identity_file": str(key()),
-            "registry": registry.address(),
+            "docker": daemon_settings(registry.address()),
         }
 
 
@@ -123,7 +123,7 @@ def create(run_id: str, wanted: Wanted, mirror: str | None, docker_data: str = "
         address = free_address()
         container = docker("create", *options(run_id, wanted, address, docker_data), wanted.image)
     put(container, "root/.ssh/authorized_keys", Path(f"{key()}.pub").read_text(), mode=0o600)
-    if wanted.has_docker and mirror:
+    if wanted.has_docker:
         put(container, "etc/docker/daemon.json", json.dumps(daemon_settings(mirror), indent=2))
     say(f"made server {wanted.name} ({wanted.image}, {address})")
     return get(run_id, wanted.name)
@@ -181,8 +181,11 @@ def free_address() -> str:
     raise TestbedError("All addresses of the test network are taken; end servers with `testbed down`.")
 
 
-def daemon_settings(mirror: str) -> dict[str, list[str]]:
-    return {"registry-mirrors": [f"http://{mirror}"], "insecure-registries": [mirror]}
+def daemon_settings(mirror: str | None) -> dict[str, object]:
+    """Of the Docker on a server."""
+    registries = {"registry-mirrors": [f"http://{mirror}"], "insecure-registries": [mirror]} if mirror else {}
+    # What is built there uses Docker's own bridge, and hears of packets that are too large for the way out from nobody.
+    return {**registries, "mtu": registry.way_out_mtu()}
 
 
 def put(container: str, path: str, content: str, mode: int = 0o644) -> None:

@@ -196,7 +196,7 @@ def test_one_clock_and_one_worker_also_after_docker_was_restarted(host, story):
 
     assert alone()
     host.check_output("systemctl restart docker")
-    eventually(lambda: inside.all_active(host))
+    eventually(lambda: inside.all_active(host), seconds=240)
     assert alone()
     assert {name for name, one in project(host).items() if one["State"]["Running"]} == set()
 
