@@ -174,15 +174,17 @@ sys.path.insert(0, {str(REPOSITORY / "tests")!r})
 from runner import steps
 from runner.processes import Processes
 from runner.run import Run
-step = steps.Step("slow", "sleep 60", "group", cleanup="touch {tmp_path}/cleaned")
+step = steps.Step("slow", "touch {tmp_path}/runs; sleep 60", "group", cleanup="touch {tmp_path}/cleaned")
 run = Run([steps.Group("group", (step,))], Processes(dict(os.environ)), pathlib.Path({str(tmp_path)!r}))
 print(run.all()[0].outcome.value)
 """
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline().startswith("start")
     # The step is announced just before it starts.
-    time.sleep(0.5)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "runs").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=15)[0]
+    output = process.communicate(timeout=60)[0]
     assert output.splitlines()[-1] == "interrupted"
     assert (tmp_path / "cleaned").exists()

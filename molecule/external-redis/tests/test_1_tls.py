@@ -36,10 +36,10 @@ def test_only_what_is_enabled_runs(host):
 def test_the_ports_of_api_and_front_end_answer(server, user_values):
     key = user_values["lago_migrate_environment_variable_lago_org_api_key"]
     api = f"http://{server.address}:3000/api/v1/organizations"
-    assert httpx.get(api, trust_env=False).status_code == 401
-    answer = httpx.get(api, headers={"Authorization": f"Bearer {key}"}, trust_env=False)
+    assert httpx.get(api, trust_env=False, timeout=60).status_code == 401
+    answer = httpx.get(api, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=60)
     assert answer.json()["organization"]["name"] == "Example"
-    assert "<title>Lago" in httpx.get(f"http://{server.address}:8080/", trust_env=False).text
+    assert "<title>Lago" in httpx.get(f"http://{server.address}:8080/", trust_env=False, timeout=60).text
     for port in (80, 443, 6379):
         with socket.socket() as connection:
             connection.settimeout(2)

@@ -60,12 +60,20 @@ def process(docker, title, *threads):
         (directory / "task" / str(number) / "comm").write_text(f"{name}\n")
 
 
-def test_a_worker_with_a_job_is_waited_for(docker, quiet, capsys):
+def test_a_worker_with_a_job_is_waited_for(docker, quiet, capsys, monkeypatch):
     process(docker, BUSY, "sidekiq", "sidekiq.default", "sidekiq.heartbe")
     end = threading.Timer(0.2, lambda: process(docker, BUSY, "sidekiq", "ruby"))
-    end.start()
-    assert quiet.main(["--timeout=20", "mash-w", "TSTP"]) == 0
-    assert "mash-w has no job in progress after 0." in capsys.readouterr().out
+    command = quiet.docker
+
+    def docker_and_the_end_of_its_job(*arguments):
+        answer = command(*arguments)
+        if arguments[0] == "kill":
+            end.start()
+        return answer
+
+    monkeypatch.setattr(quiet, "docker", docker_and_the_end_of_its_job)
+    assert quiet.main(["--timeout=60", "mash-w", "TSTP"]) == 0
+    assert "mash-w has no job in progress after " in capsys.readouterr().out
     assert asked(docker) == ["kill --signal=TSTP mash-w"]
     end.join()
 
