@@ -72,18 +72,17 @@ class Server:
             "ansible_ssh_private_key_file": about["identity_file"],
             "ansible_ssh_common_args": SSH,
         }
-        values = {**connection, **settings(about["registry"] if self.images == "stand-in" else None), **self.values}
+        values = {**connection, **settings(about["docker"] if self.images == "stand-in" else {}), **self.values}
         path = self.directory / "host_vars" / NAME / "vars.yml"
         path.parent.mkdir(parents=True)
         path.write_text(yaml.safe_dump(values, sort_keys=False))
 
 
-def settings(registry: str | None) -> dict:
+def settings(options: dict) -> dict:
     """The vars.yml; secrets are made for this one server."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    options = {"registry-mirrors": [f"http://{registry}"], "insecure-registries": [registry]} if registry else {}
     return {
         "mash_playbook_generic_secret_key": secrets.token_hex(32),
         "mash_playbook_docker_installation_enabled": True,

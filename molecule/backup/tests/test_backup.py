@@ -267,7 +267,7 @@ def test_to_s3(host, server, play, over_s3):
     assert start(host, "mash-backup-verify.service").rc == 0, said(host, "mash-backup-verify")
     assert backups(host)[0].endswith("good")
     largest = host.check_output("find /srv/s3/lago/data -type f -printf '%s %p\n' | sort -n | tail -1").split()[1]
-    host.check_output("chmod u+w %s && printf x | dd of=%s bs=1 seek=100 conv=notrunc", largest, largest)
+    host.check_output("chmod u+w %s && printf 12345678 | dd of=%s bs=1 seek=100 conv=notrunc", largest, largest)
     assert start(host, "mash-backup-checksums.service").rc != 0
     assert "is BAD" in said(host, "mash-backup-checksums")
     play("--tags=install-backup")

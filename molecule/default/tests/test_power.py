@@ -21,6 +21,8 @@ def send(site) -> str:
 def test_reboot_and_power_cut(host, site, server):
     for interrupt in (servers.reboot, servers.power_cut):
         sent = [send(site)]
+        # The job in progress is what a power cut may cost; see docs/reliability.md.
+        eventually(lambda: inside.sql(host, UNPROCESSED) == "0")
         before = inside.invocations(host)
         interrupt(server)
         eventually(lambda: inside.all_active(host), seconds=BACK_WITHIN)

@@ -63,7 +63,7 @@ def test_stopped_and_starting(host, site):
         assert newest(answers, unavailable, 5)
         eventually(lambda: newest(answers, accepted), seconds=90)
     nothing_else(answers)
-    assert inside.all_active(host)
+    eventually(lambda: inside.all_active(host))
 
 
 @pytest.mark.usefixtures("api_afterwards")

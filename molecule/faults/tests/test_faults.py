@@ -20,7 +20,7 @@ SHORT = os.environ.get("FAULTS", "short") == "short"
 # Long enough for what waits for it to give up: Rails' connections, Sidekiq's 5 s, a client's 10 s.
 OUTAGE_SECONDS = 12 if SHORT else 30
 # Until it is killed in the middle, and whole when it is run again.
-MIGRATION_SECONDS = 5 if SHORT else 20
+MIGRATION_SECONDS = 10 if SHORT else 20
 # Fewer events are less work for a machine that has both servers and little time.
 PAUSE_SECONDS = 0.3 if SHORT else 0.1
 RUNS = (

@@ -74,7 +74,15 @@ def sops() -> str:
     if not (environment / "bin" / "sops").exists():
         lock = str(SCENARIO / "sops.lock")
         run(sys.executable, "-m", "venv", "--clear", str(environment))
-        run(str(environment / "bin" / "pip"), "install", "--quiet", "--require-hashes", "--requirement", lock)
+        patience = ["--retries=10", "--timeout=60"]
+        run(
+            str(environment / "bin" / "pip"),
+            "install",
+            *patience,
+            "--quiet",
+            "--require-hashes",
+            f"--requirement={lock}",
+        )
     return str(environment / "bin")
 
 

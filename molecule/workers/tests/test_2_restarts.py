@@ -42,6 +42,8 @@ def test_a_restart_of_the_api(host, site, play):
     assert restarted(before, host) == set(API)
 
 
+# The clock may wait for almost five minutes until its minutes 10 and 20 are over.
+@pytest.mark.timeout(900)
 def test_a_changed_setting_and_a_kind_less(host, site, play):
     """The flag goes first, then what waits is done, then the worker goes; meanwhile no request fails."""
     jobs.enqueue_sleep(host, 3, 4, "pdfs")
