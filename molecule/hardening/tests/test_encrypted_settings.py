@@ -74,15 +74,8 @@ def sops() -> str:
     if not (environment / "bin" / "sops").exists():
         lock = str(SCENARIO / "sops.lock")
         run(sys.executable, "-m", "venv", "--clear", str(environment))
-        patience = ["--retries=10", "--timeout=60"]
-        run(
-            str(environment / "bin" / "pip"),
-            "install",
-            *patience,
-            "--quiet",
-            "--require-hashes",
-            f"--requirement={lock}",
-        )
+        pip = [str(environment / "bin" / "pip"), "--retries=10", "--timeout=60"]
+        run(*pip, "install", "--quiet", "--require-hashes", "--requirement", lock)
     return str(environment / "bin")
 
 
