@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,12 @@ def user_values() -> dict:
 def keys() -> Path:
     """Where create.yml puts what is made anew for each set of servers."""
     return Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "keys"
+
+
+@pytest.fixture
+def other_time_zone(keys) -> str:
+    """One with the same minutes as the servers' own: see testbed/time_zones.py."""
+    return json.loads((keys / "time-zones.json").read_text())[1]
 
 
 @pytest.fixture

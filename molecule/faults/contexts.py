@@ -8,22 +8,13 @@ import contextlib
 import datetime
 from collections.abc import Iterator
 
+from testbed.time_zones import calm_zones
 from verify import inside
 
 from .stage import Stage
 
 # Enough for Postgres' next segments of its log until it is filled.
 SPARE_MEGABYTES = 100
-
-
-# Two zones with the same minutes for each half of an hour: before a clock's minutes 10 and 20 its restart may wait for
-# 280 s, which is no part of a fault.
-ZONES = {"full hours": ("UTC", "Europe/Berlin"), "half hours": ("Asia/Kolkata", "Asia/Colombo")}
-
-
-def calm_zones(minute: int) -> tuple[str, str]:
-    """Those in which it is minute 21 to 50 of the hour."""
-    return ZONES["full hours" if 20 < minute <= 50 else "half hours"]
 
 
 @contextlib.contextmanager
@@ -43,6 +34,7 @@ def replicate(stage: Stage, number: int) -> None:
     changes: dict[str, object] = {}
     if stage.replicas() != number:
         changes["lago_api_replicas"] = number
+    # A wait for the clock's minutes is no part of a fault.
     zones = calm_zones(datetime.datetime.now(datetime.UTC).minute)
     if stage.time_zone() not in zones:
         changes["lago_environment_variables_tz"] = zones[0]

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from testbed import servers
+from testbed.time_zones import ZONES
 from verify import inside, plays
 from verify.waiting import eventually
 
-from .contexts import ZONES
 from .stage import WELL_SECONDS, Stage, tag_of
 
 MIGRATION = "mash-lago-migrate"

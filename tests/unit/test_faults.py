@@ -16,6 +16,7 @@ from virtual_host import REPOSITORY
 sys.path.insert(0, str(REPOSITORY / "molecule"))
 from faults import contexts, ledger, playbook, report, run, table, ways
 from faults.sender import Attempt, Sender, sending
+from testbed import time_zones
 
 GOOD = {"accepted": 9, "found": 9, "duplicates": 0, "final": 0, "clocks": 1, "clocks_at_once": 1, "human": 0}
 GOOD |= {"jobs_lost": 0, "jobs_at_risk": 4, "failed": 0}
@@ -97,10 +98,10 @@ def test_a_fault_that_breaks_leaves_a_server_that_is_well():
 
 @pytest.mark.parametrize("minute", range(60))
 def test_for_a_quarter_of_an_hour_no_minute_of_the_clock_is_near(minute):
-    zone = zoneinfo.ZoneInfo(contexts.calm_zones(minute)[0])
+    zone = zoneinfo.ZoneInfo(time_zones.calm_zones(minute)[0])
     then = datetime.datetime(2026, 1, 2, 3, minute, tzinfo=datetime.UTC).astimezone(zone)
     assert 20 < then.minute <= 50
-    assert {then.astimezone(zoneinfo.ZoneInfo(one)).minute for one in contexts.calm_zones(minute)} == {then.minute}
+    assert {then.astimezone(zoneinfo.ZoneInfo(one)).minute for one in time_zones.calm_zones(minute)} == {then.minute}
 
 
 def attempt(begin, end, status):
