@@ -41,7 +41,7 @@ def test_a_backup_that_fails_leaves_nothing(monkeypatch, tmp_path):
         raise Failure("the dump died")
 
     monkeypatch.setattr(backup, "collect", collect)
-    place = SimpleNamespace(prepare=lambda: None, store=lambda _path: pytest.fail("half a backup was stored"))
+    place = SimpleNamespace(prepare=lambda: None, store=lambda *_arguments: pytest.fail("half a backup was stored"))
     with pytest.raises(Failure, match="the dump died"):
         backup.make({**CONFIGURATION, "data_path": str(tmp_path)}, place)
     assert not (tmp_path / "work" / "set").exists()
@@ -72,7 +72,7 @@ def test_the_backup_of_the_last_upgrade_is_needed(monkeypatch, tmp_path, record,
     forgotten = []
     place = SimpleNamespace(
         prepare=lambda: None,
-        store=lambda _path: "b2",
+        store=lambda *_arguments: "b2",
         forget=lambda *arguments: forgotten.append(arguments),
         location="/r",
         directory=None,

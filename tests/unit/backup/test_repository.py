@@ -76,6 +76,13 @@ def test_snapshots_are_sorted_and_found(restic):
             place.find(name)
 
 
+@pytest.mark.parametrize(
+    ("tags", "release"), [(["mash-backup", "lago-v1.52.1"], "v1.52.1"), (["mash-backup"], ""), (None, "")]
+)
+def test_the_release_of_a_backup(tags, release):
+    assert repository.release_of({**SNAPSHOTS[0], "tags": tags}) == release
+
+
 def test_no_repository_has_no_snapshots(restic):
     assert restic({"snapshots": (1, "", repository.MISSING)})[0].snapshots() == []
     with pytest.raises(Failure, match="There are: none"):
@@ -87,6 +94,8 @@ def test_only_backups_of_this_host_are_forgotten(restic):
     place.forget({"daily": 7, "weekly": 4, "monthly": 0})
     command = asked[0][0]
     assert {"--tag=mash-backup", "--host=lago.example.com", "--keep-daily=7", "--keep-weekly=4"} <= set(command)
+    # Of all releases together: tags do not make groups of their own.
+    assert "--group-by=host" in command
     assert not [word for word in command if "monthly" in word]
 
 

@@ -19,7 +19,7 @@ import resend
 import since
 import trial
 from report import Results
-from repository import Repository
+from repository import Repository, release_of
 from restore import Restore
 from shell import Failure, fail, say
 
@@ -119,7 +119,7 @@ def show(configuration, repository, _arguments):
     results = Results(configuration)
     snapshots = repository.snapshots()
     for one in snapshots:
-        say(f"{one['short_id']}  {one['time'][:19].replace('T', ' ')}  {results.of(one)}")
+        say(f"{one['short_id']}  {one['time'][:19].replace('T', ' ')}  {release_of(one):<8}  {results.of(one)}")
     if not snapshots:
         say("There is no backup yet")
 

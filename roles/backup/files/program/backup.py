@@ -38,7 +38,7 @@ def make(configuration, repository):
         content["files"] = manifest.checksums(staging)
         manifest.write(staging, content)
         say("Storing it")
-        snapshot = repository.store(staging)
+        snapshot = repository.store(staging, (content.get("lago") or {}).get("version", ""))
     finally:
         clear(staging)
     repository.forget(configuration["keep"], needed(configuration))

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import manifest
 from shell import PATIENCE, Failure, Progress, run, sha256, started, watched
 
+# What the tag begins with that says which Lago a backup is of.
+RELEASE = "lago-"
 MISSING = "Is there a repository at the following location?"
 
 
@@ -80,10 +82,11 @@ class Repository:
             raise NoBackup(f"There is no backup {name}. There are: {known}")
         return matching[0]
 
-    def store(self, directory):
-        """A backup is in the list when all of it is in the repository, and not before."""
+    def store(self, directory, release=""):
+        """A backup is in the list when all of it is in the repository, and not before; `release` is Lago's."""
         command = ["restic", *self._options, "backup", "--json", "--ignore-ctime"]
-        command += [f"--tag={self._tag}", f"--host={self._host}", "."]
+        tags = [f"--tag={self._tag}", *([f"--tag={RELEASE}{release}"] if release else [])]
+        command += [*tags, f"--host={self._host}", "."]
         environment = {**self._environment, "RESTIC_PROGRESS_FPS": str(1 / PATIENCE)}
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True, "cwd": directory}
         progress, snapshot = Progress("Storing"), None
@@ -100,7 +103,7 @@ class Repository:
         """All that the rules do not keep, but the one that is needed: restic has no rule for that."""
         # All of the last day: a new backup must not push out the one of the same day that has passed its trial.
         rules = ["--keep-within=1d", *(f"--keep-{period}={number}" for period, number in keep.items() if number)]
-        scope = [f"--tag={self._tag}", f"--host={self._host}", "--group-by=host,tags"]
+        scope = [f"--tag={self._tag}", f"--host={self._host}", "--group-by=host"]
         groups = json.loads(self.restic("forget", "--json", "--dry-run", *scope, *rules).stdout or "[]") or []
         gone = [one["id"] for group in groups for one in group["remove"] or [] if one["id"] != needed]
         if gone:
@@ -157,6 +160,12 @@ class Repository:
             for path, found in zip(paths, sums)
             if found != os.path.basename(path)
         ]
+
+
+def release_of(snapshot):
+    """Lago's, without a look into the backup."""
+    tags = snapshot.get("tags") or []
+    return next((tag.removeprefix(RELEASE) for tag in tags if tag.startswith(RELEASE)), "")
 
 
 def transferred(process, counter):
