@@ -31,7 +31,7 @@ INTERNAL = re.compile(
     | lago_(api_environment|create_organization|key_fingerprints)
     | lago_api_((legacy_|limited_)?rule|middlewares|unavailable_middleware|rate_limit_middleware)
     | lago_(un)?limited_paths
-    | lago_api_retry_middleware | lago_worker_(list|flags)
+    | lago_api_(retry_middleware|health_check) | lago_worker_(list|flags)
     | lago_(unavailable_name|compression_middlewares|api_legacy_prefix|pdf_path_prefix)
     | lago_(api|pdf)_strip_middleware
     | lago_api_settings(_defaults)?
