@@ -32,7 +32,7 @@ def test_every_job_goes_to_the_worker_of_its_kind(host, site):
 def test_a_worker_in_the_middle_of_its_jobs_is_stopped(host):
     """Short jobs finish; what takes longer than it may goes back, and another worker does it from the beginning."""
     jobs.enqueue_sleep(host, 4, 2, "events")
-    jobs.enqueue_sleep(host, 50, 1, "events")
+    jobs.enqueue_sleep(host, 44, 1, "events")
     eventually(lambda: jobs.states(host, "events").get("started") == 3, seconds=90)
     host.check_output("systemctl stop %s", EVENTS)
     assert inside.properties(host, EVENTS, "Result") == {"Result": "success"}
