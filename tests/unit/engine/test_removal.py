@@ -11,7 +11,12 @@ from ansible_collections.selfhosting.lago.plugins.plugin_utils import confirmati
 from virtual_host import PRODUCTS, VirtualHost
 
 HOST = "lago.example.com"
-DATA = ["/mash/lago/api/env", "/mash/lago/data", "/mash/postgres/data", "/mash/traefik/ssl", "/mash/valkey/data"]
+RECORDS = "/mash/selfhosting-lago/records"
+# A note of a half-done restore or way back goes with the data that it is about, and stops no installation afterwards.
+NOTES = [f"{RECORDS}/mash-backup-restore.json", f"{RECORDS}/mash-lago-upgrade.json"]
+DATA = [
+    *("/mash/lago/api/env", "/mash/lago/data", "/mash/postgres/data"), *NOTES, "/mash/traefik/ssl", "/mash/valkey/data"
+]  # fmt: skip
 
 
 @pytest.fixture
