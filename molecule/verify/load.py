@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -75,4 +76,4 @@ def load(site: Site, *, senders: int = SENDERS, pause: float = PAUSE) -> Iterato
             thread.join(timeout=ANSWER_SECONDS + 10)
         found.seconds = time.monotonic() - begin
         # Shown where a test fails, or with --capture=no.
-        print(f"{len(found.answers)} requests in {found.seconds:.1f} s, failed: {found.failed}")
+        print(f"{len(found.answers)} requests in {found.seconds:.1f} s, failed: {dict(Counter(found.failed))}")

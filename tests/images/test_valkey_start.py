@@ -23,11 +23,12 @@ sys.path.insert(0, str(REPOSITORY / "molecule"))
 from testbed import catalogue  # noqa: E402
 
 JOBS = 1000
+PASSWORD = "p%ss $w'rd\\"
 SCRIPTS = REPOSITORY / "roles" / "valkey" / "templates"
-APPEND_ONLY = ["/config/start.sh", "append-only"]
-SNAPSHOTS = ["/config/start.sh", "snapshots"]
+APPEND_ONLY = ["/config/start.sh", "append-only", "0"]
+SNAPSHOTS = ["/config/start.sh", "snapshots", "0"]
 # No snapshot is written when such a server stops.
-WITHOUT_SNAPSHOTS = 'port 6379\nprotected-mode no\ndir /data\nsave ""\n'
+WITHOUT_SNAPSHOTS = 'port 6379\nunixsocket /run/valkey/valkey.sock\nprotected-mode no\ndir /data\nsave ""\n'
 
 Valkey = Callable[..., contextlib.AbstractContextManager[Callable[..., str]]]
 
@@ -38,30 +39,44 @@ def docker(*arguments: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
+def requirepass(password: str) -> str:
+    quoted = password.replace("\\", "\\\\").replace('"', '\\"')
+    return f'requirepass "{quoted}"\n' if password else ""
+
+
 @pytest.fixture
 def valkey(tmp_path: Path) -> Valkey:
     """Runs a Valkey on the same data again and again; gives a function that asks it."""
     image = next(image for image in catalogue.load() if image.name.startswith("valkey/"))
-    data, config = tmp_path / "data", tmp_path / "config"
-    data.mkdir(mode=0o777)
-    data.chmod(0o777)
+    data, config, sockets = (tmp_path / name for name in ("data", "config", "run"))
+    for directory in (data, sockets):
+        directory.mkdir()
+        directory.chmod(0o777)
     config.mkdir()
     for name in ("start.sh", "to-append-only.sh"):
         shutil.copy(SCRIPTS / name, config)
         (config / name).chmod(0o755)
 
     @contextlib.contextmanager
-    def run(*command: str, stop: str = "stop") -> Iterator[Callable[..., str]]:
-        lasting = "appendonly yes\n" if command[-1] == "append-only" else "save 3600 1\n"
-        (config / "valkey.conf").write_text(WITHOUT_SNAPSHOTS + lasting)
-        mounts = [f"--volume={data}:/data", f"--volume={config}:/config:ro"]
+    def run(*command: str, stop: str = "stop", password: str = "") -> Iterator[Callable[..., str]]:
+        lasting = "appendonly yes\n" if "append-only" in command else "save 3600 1\n"
+        (config / "valkey.conf").write_text(WITHOUT_SNAPSHOTS + lasting + requirepass(password))
+        (config / "password").unlink(missing_ok=True)
+        if password:
+            (config / "password").write_text(password)
+        mounts = [f"--volume={data}:/data", f"--volume={config}:/config:ro", f"--volume={sockets}:/run/valkey"]
         container = docker("run", "--detach", "--user=0", *mounts, image.local_name, *command)
+
+        def ask(*words: str, password: str = password) -> str:
+            program = [] if words[0][0] == "/" else ["valkey-cli"]
+            return docker("exec", f"--env=REDISCLI_AUTH={password}", container, *program, *words)
+
         try:
             deadline = time.monotonic() + 30
-            while docker("exec", container, "valkey-cli", "ping", check=False) != "PONG":
+            while docker("exec", container, "valkey-cli", "ping", check=False)[:4] not in ("PONG", "NOAU"):
                 assert time.monotonic() < deadline, docker("logs", container)
                 time.sleep(0.1)
-            yield lambda *words: docker("exec", container, *([] if words[0][0] == "/" else ["valkey-cli"]), *words)
+            yield ask
             docker(stop, container)
         finally:
             docker("rm", "--force", "--volumes", container)
@@ -149,7 +164,7 @@ def test_an_append_only_file_becomes_a_snapshot_and_is_gone(valkey: Valkey, tmp_
         assert ask("llen", "queue:default") == str(JOBS - 1)
 
 
-@pytest.mark.parametrize("password", ["", "p%ss $w'rd\\"])
+@pytest.mark.parametrize("password", ["", PASSWORD])
 def test_a_running_server_that_writes_nothing_gets_an_append_only_file(
     valkey: Valkey, tmp_path: Path, password: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,8 +172,7 @@ def test_a_running_server_that_writes_nothing_gets_an_append_only_file(
     configuration = tmp_path / "config" / "valkey.conf"
     with valkey("valkey-server", "--dir", "/data", "--save", "", "--protected-mode", "no", stop="kill") as ask:
         push(ask)
-        quoted = password.replace("\\", "\\\\").replace('"', '\\"')
-        configuration.write_text(f'{WITHOUT_SNAPSHOTS}requirepass "{quoted}"\n' if password else WITHOUT_SNAPSHOTS)
+        configuration.write_text(WITHOUT_SNAPSHOTS + requirepass(password))
         if password:
             ask("config", "set", "requirepass", password)
         assert "All data is in the append only file" in ask("/config/to-append-only.sh", "127.0.0.1")
@@ -175,3 +189,64 @@ def test_a_server_that_does_not_answer_is_an_error(valkey: Valkey, tmp_path: Pat
         (tmp_path / "config" / "valkey.conf").write_text("port 6399\n")
         with pytest.raises(AssertionError, match="Could not connect"):
             ask("/config/to-append-only.sh", "127.0.0.1")
+
+
+def opens(ask: Callable[..., str], *passwords: str) -> list[bool]:
+    return ["PONG" in ask("ping", password=password) for password in passwords]
+
+
+def test_the_password_before_opens_for_a_while(valkey: Valkey, tmp_path: Path) -> None:
+    # For two starts and a few questions; they take a second each.
+    grace = 12
+    start = ["/config/start.sh", "append-only", str(grace)]
+    with valkey(*start, password="first") as ask:
+        push(ask)
+        assert opens(ask, "first", PASSWORD, "") == [True, False, False]
+    with valkey(*start, password=PASSWORD) as ask:
+        begin = time.monotonic()
+        assert opens(ask, "first", PASSWORD, "third", "") == [True, True, False, False]
+        assert "~* &* +@all" in ask("acl", "list"), "both may do everything"
+    # Whatever it is started for meanwhile.
+    with valkey(*start, password=PASSWORD) as ask:
+        assert opens(ask, "first", PASSWORD) == [True, True]
+        while opens(ask, "first") == [True]:
+            assert time.monotonic() < begin + grace + 5
+            time.sleep(0.1)
+        assert time.monotonic() > begin + grace - 5
+        assert opens(ask, PASSWORD) == [True]
+    with valkey(*start, password=PASSWORD) as ask:
+        assert opens(ask, "first", PASSWORD) == [False, True]
+        assert ask("llen", "queue:default") == str(JOBS)
+    note = tmp_path / "run" / "password"
+    assert note.stat().st_mode & 0o777 == 0o600
+    assert not {"first", PASSWORD} & set(note.read_text().split())
+
+
+def test_the_one_before_that_opens_no_more(valkey: Valkey) -> None:
+    for password, expected in [("first", [True, False, False]), ("second", [True, True, False])]:
+        with valkey("/config/start.sh", "append-only", "600", password=password) as ask:
+            assert opens(ask, "first", "second", "third") == expected
+    with valkey("/config/start.sh", "append-only", "600", password="third") as ask:
+        assert opens(ask, "first", "second", "third") == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("grace", "before", "after", "expected"),
+    [("0", "first", "second", [False, True, False]), ("600", "", "second", [False, True, False])],
+)
+def test_a_password_that_counts_at_once(
+    valkey: Valkey, grace: str, before: str, after: str, expected: list[bool]
+) -> None:
+    with valkey("/config/start.sh", "append-only", grace, password=before):
+        pass
+    with valkey("/config/start.sh", "append-only", grace, password=after) as ask:
+        assert opens(ask, "first", "second", "") == expected
+
+
+def test_without_a_password_in_between(valkey: Valkey) -> None:
+    with valkey("/config/start.sh", "append-only", "600", password="first"):
+        pass
+    with valkey("/config/start.sh", "append-only", "600") as ask:
+        assert ask("ping") == "PONG"
+    with valkey("/config/start.sh", "append-only", "600", password="second") as ask:
+        assert opens(ask, "first", "second", "") == [False, True, False]

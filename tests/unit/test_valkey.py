@@ -40,6 +40,20 @@ def test_a_cache():
     assert "/etc/systemd/system/" + STEP not in host.rendered("valkey")
 
 
+def test_the_password_of_before():
+    """start.sh is told the password and for how long the one before opens as well; what it does: tests/images."""
+    host = VirtualHost(
+        change={"valkey_connection_password": "x", "valkey_connection_password_grace_time_seconds": 4711}
+    )
+    file = host.rendered("valkey")["/mash/valkey/config/password"]
+    assert (file["content"], file["secret"], file["mode"]) == ("x", True, "0640")
+    assert "    4711\n" in unit(host)
+    server = host.installed("valkey")
+    host = VirtualHost(change={"valkey_connection_password": ""})
+    assert "/mash/valkey/config/password" not in host.rendered("valkey")
+    assert host.plan("valkey", server).absent == {"/mash/valkey/config/password": "There is no password any more"}
+
+
 @pytest.mark.parametrize(
     ("server", "change", "expected"),
     [

@@ -1,9 +1,13 @@
 #!/bin/sh
 # SPDX-FileCopyrightText: 2026 The selfhosting.lago authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# start.sh append-only|snapshots: makes what the other way of keeping data has left into what this one reads, and starts
-# the server. One that finds no append only file starts empty, whatever its snapshot holds, and the other way round.
+# start.sh append-only|snapshots SECONDS: makes what the other way of keeping data has left into what this one reads, and
+# starts the server. One that finds no append only file starts empty, whatever its snapshot holds, and the other way round.
+#
+# After a change of the password the one before opens for SECONDS as well: who has it works on until told of the new one.
 set -eu
+keeping=$1
+grace=$2
 socket=/tmp/convert.sock
 files=/data/appendonlydir
 
@@ -30,7 +34,7 @@ fail() {
   exit 1
 }
 
-case $1 in
+case $keeping in
   append-only)
     # The manifest is written last: a conversion that died is begun again.
     if [ -s /data/dump.rdb ] && [ ! -s "$files/appendonly.aof.manifest" ]; then
@@ -56,4 +60,34 @@ case $1 in
     rm -rf "$files"
     ;;
 esac
-exec valkey-server /config/valkey.conf
+
+configuration=/config/valkey.conf
+# SHA-256 of this password and of the one before, as Valkey's access list has them, and when it changed.
+note=/run/valkey/password
+if [ -s /config/password ]; then
+  password=$(sha256sum </config/password | cut -d ' ' -f 1)
+  seen=$password before=$password changed=0
+  if [ -s "$note" ]; then
+    read -r seen before changed <"$note"
+  fi
+  if [ "$seen" != "$password" ]; then
+    before=$seen changed=$(date +%s)
+  fi
+  (umask 077 && echo "$password $before $changed" >"$note.new" && mv "$note.new" "$note")
+  left=$((changed + grace - $(date +%s)))
+  if [ "$before" != "$password" ] && [ "$left" -gt 0 ]; then
+    echo "The password before this one opens as well, for $left s"
+    configuration=/tmp/valkey.conf
+    echo "include /config/valkey.conf
+user default on sanitize-payload ~* &* +@all #$password #$before" >"$configuration"
+    (
+      sleep "$left"
+      echo "ACL SETUSER default resetpass #$password" |
+        REDISCLI_AUTH=$(cat /config/password) valkey-cli -s /run/valkey/valkey.sock >/dev/null
+      echo "The password before this one opens no more"
+    ) &
+  fi
+else
+  rm -f "$note"
+fi
+exec valkey-server "$configuration"
