@@ -64,7 +64,7 @@ def test_rotation(host, server, site, play, user_values):
     assert logs_in(host, "lago", "lago", old_password), "a run that was refused changed nothing"
 
     new = NEW | settings_of_lago.variables(host, "two")
-    with load(site):
+    with load(site, senders=1):
         done = play(**new)
     assert done.units["mash-lago-api.service"] == done.units["mash-valkey.service"] == "restart"
 
