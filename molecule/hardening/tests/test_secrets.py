@@ -23,6 +23,7 @@ EXPECTED = {
     "/mash/postgres/env-postgres-server",
     "/mash/postgres/mash-lago-password.sql",
     "/mash/traefik/config/certificates/0-key.pem",
+    "/mash/valkey/config/password",
     "/mash/valkey/config/valkey.conf",
 }
 # What is no text would not be read here.

@@ -4,7 +4,8 @@
 # start.sh append-only|snapshots SECONDS: makes what the other way of keeping data has left into what this one reads, and
 # starts the server. One that finds no append only file starts empty, whatever its snapshot holds, and the other way round.
 #
-# After a change of the password the one before opens for SECONDS as well: who has it works on until told of the new one.
+# After a change of the password the one before, or none, opens for SECONDS as well: who uses the server works on until told
+# of the new one.
 set -eu
 keeping=$1
 grace=$2
@@ -62,32 +63,32 @@ case $keeping in
 esac
 
 configuration=/config/valkey.conf
-# SHA-256 of this password and of the one before, as Valkey's access list has them, and when it changed.
+# What opens now and what opened before, in the words of Valkey's access list, and when it changed. No password is there.
 note=/run/valkey/password
+now=nopass
 if [ -s /config/password ]; then
-  password=$(sha256sum </config/password | cut -d ' ' -f 1)
-  seen=$password before=$password changed=0
-  if [ -s "$note" ]; then
-    read -r seen before changed <"$note"
-  fi
-  if [ "$seen" != "$password" ]; then
-    before=$seen changed=$(date +%s)
-  fi
-  (umask 077 && echo "$password $before $changed" >"$note.new" && mv "$note.new" "$note")
-  left=$((changed + grace - $(date +%s)))
-  if [ "$before" != "$password" ] && [ "$left" -gt 0 ]; then
-    echo "The password before this one opens as well, for $left s"
-    configuration=/tmp/valkey.conf
-    echo "include /config/valkey.conf
-user default on sanitize-payload ~* &* +@all #$password #$before" >"$configuration"
-    (
-      sleep "$left"
-      echo "ACL SETUSER default resetpass #$password" |
-        REDISCLI_AUTH=$(cat /config/password) valkey-cli -s /run/valkey/valkey.sock >/dev/null
-      echo "The password before this one opens no more"
-    ) &
-  fi
-else
-  rm -f "$note"
+  now="#$(sha256sum </config/password | cut -d ' ' -f 1)"
+fi
+seen=$now before=$now changed=0
+if [ -s "$note" ]; then
+  read -r seen before changed <"$note"
+fi
+if [ "$seen" != "$now" ]; then
+  before=$seen changed=$(date +%s)
+fi
+(umask 077 && echo "$now $before $changed" >"$note.new" && mv "$note.new" "$note")
+left=$((changed + grace - $(date +%s)))
+if [ "$now" != nopass ] && [ "$before" != "$now" ] && [ "$left" -gt 0 ]; then
+  echo "Who has not been told of the new password is let in for $left s more"
+  configuration=/tmp/valkey.conf
+  # In this order: nopass takes all passwords away, and lets in whoever has one or none.
+  echo "include /config/valkey.conf
+user default on sanitize-payload ~* &* +@all $now $before" >"$configuration"
+  (
+    sleep "$left"
+    echo "ACL SETUSER default resetpass $now" |
+      REDISCLI_AUTH=$(cat /config/password) valkey-cli -s /run/valkey/valkey.sock >/dev/null
+    echo "Only the new password opens from now on"
+  ) &
 fi
 exec valkey-server "$configuration"
