@@ -247,3 +247,10 @@ def test_without_a_password_again(valkey: Valkey) -> None:
         pass
     with valkey("/config/start.sh", "append-only", "600") as ask:
         assert opens(ask, "first", "") == [True, True]
+
+
+def test_it_starts_where_nothing_can_be_noted(valkey: Valkey, tmp_path: Path) -> None:
+    """As on a full disk: nothing can be written to this name."""
+    (tmp_path / "run" / "password.new").mkdir(parents=True)
+    with valkey("/config/start.sh", "append-only", "600", password="first") as ask:
+        assert opens(ask, "first", "") == [True, False]

@@ -4,8 +4,8 @@
 # start.sh append-only|snapshots SECONDS: makes what the other way of keeping data has left into what this one reads, and
 # starts the server. One that finds no append only file starts empty, whatever its snapshot holds, and the other way round.
 #
-# After a change of the password the one before, or none, opens for SECONDS as well: who uses the server works on until told
-# of the new one.
+# After a change of the password the previous one, or none, is accepted for SECONDS as well: whoever uses the server works on
+# until told of the new one.
 set -eu
 keeping=$1
 grace=$2
@@ -63,7 +63,7 @@ case $keeping in
 esac
 
 configuration=/config/valkey.conf
-# What opens now and what opened before, in the words of Valkey's access list, and when it changed. No password is there.
+# The present and the previous rule of Valkey's access list, and when it changed. No password is in there.
 note=/run/valkey/password
 now=nopass
 if [ -s /config/password ]; then
@@ -76,19 +76,20 @@ fi
 if [ "$seen" != "$now" ]; then
   before=$seen changed=$(date +%s)
 fi
-(umask 077 && echo "$now $before $changed" >"$note.new" && mv "$note.new" "$note")
+# It starts on a full disk as well.
+(umask 077 && echo "$now $before $changed" >"$note.new" && mv "$note.new" "$note") || echo "$note could not be written" >&2
 left=$((changed + grace - $(date +%s)))
 if [ "$now" != nopass ] && [ "$before" != "$now" ] && [ "$left" -gt 0 ]; then
-  echo "Who has not been told of the new password is let in for $left s more"
+  echo "The previous password, or none where there was none, is accepted for $left s more"
   configuration=/tmp/valkey.conf
-  # In this order: nopass takes all passwords away, and lets in whoever has one or none.
+  # In this order: nopass takes all passwords away, and accepts any or none.
   echo "include /config/valkey.conf
 user default on sanitize-payload ~* &* +@all $now $before" >"$configuration"
   (
     sleep "$left"
     echo "ACL SETUSER default resetpass $now" |
       REDISCLI_AUTH=$(cat /config/password) valkey-cli -s /run/valkey/valkey.sock >/dev/null
-    echo "Only the new password opens from now on"
+    echo "Only the new password is accepted from now on"
   ) &
 fi
 exec valkey-server "$configuration"
