@@ -52,6 +52,11 @@ def sql(host, query: str, database: str = "lago", container: str = "mash-postgre
     )
 
 
+def unprocessed_events(host) -> int:
+    """Those that are stored and whose job is not done: waiting, or lost."""
+    return int(sql(host, "SELECT count(*) FROM events WHERE processed_at IS NULL"))
+
+
 # Of a command line's words none may be longer than 128 KiB; an id has some 40 characters.
 AT_ONCE = 1000
 

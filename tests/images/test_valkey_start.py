@@ -218,6 +218,12 @@ def test_what_opened_before_opens_for_a_while(valkey: Valkey, tmp_path: Path, be
             time.sleep(0.1)
         assert time.monotonic() > begin + grace - 5
         assert opens(ask, PASSWORD) == [True]
+        # Said right after it is so.
+        container = ask("/bin/cat", "/etc/hostname")
+        while "Only the new password is accepted from now on" not in (said := docker("logs", container)):
+            assert time.monotonic() < begin + grace + 10, said
+            time.sleep(0.1)
+        assert "The previous password, or none where there was none, is accepted for " in said
     with valkey(*start, password=PASSWORD) as ask:
         assert opens(ask, before, PASSWORD) == [False, True]
         assert ask("llen", "queue:default") == str(JOBS)

@@ -10,7 +10,6 @@ from verify.waiting import eventually, throughout
 
 # Three programs that take their time to boot, and recovery of Postgres, on a busy machine.
 BACK_WITHIN = 180
-UNPROCESSED = "SELECT count(*) FROM events WHERE processed_at IS NULL"
 
 
 def send(site) -> str:
@@ -22,7 +21,7 @@ def test_reboot_and_power_cut(host, site, server):
     for interrupt in (servers.reboot, servers.power_cut):
         sent = [send(site)]
         # The job in progress is what a power cut may cost; see docs/reliability.md.
-        eventually(lambda: inside.sql(host, UNPROCESSED) == "0")
+        eventually(lambda: inside.unprocessed_events(host) == 0)
         before = inside.invocations(host)
         interrupt(server)
         eventually(lambda: inside.all_active(host), seconds=BACK_WITHIN)
@@ -30,7 +29,7 @@ def test_reboot_and_power_cut(host, site, server):
         assert not set(before.values()) & set(after.values())
         sent.append(eventually(lambda: send(site), seconds=30))
         assert inside.event_rows(host, sent) == 2
-        eventually(lambda: inside.sql(host, UNPROCESSED) == "0")
+        eventually(lambda: inside.unprocessed_events(host) == 0)
 
 
 def test_docker_stops_and_starts(host, site):

@@ -81,8 +81,7 @@ def test_rotation(host, server, site, play, user_values):
     again = site.graphql(LOGIN, input=given)["data"]["loginUser"]["token"]
     assert signed_in(site, again)
     # Also of those events that were sent in the middle of it, whatever they were answered.
-    unprocessed = "SELECT count(*) FROM events WHERE processed_at IS NULL"
-    eventually(lambda: inside.sql(host, unprocessed) == "0", seconds=90)
+    eventually(lambda: inside.unprocessed_events(host) == 0, seconds=90)
     assert play("--check", **new).units == {}
     assert "PONG" in valkey(host, before["REDIS_PASSWORD"]), "for ten minutes"
     play(**new, valkey_connection_password_grace_time_seconds=0)

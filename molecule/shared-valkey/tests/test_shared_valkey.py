@@ -105,7 +105,7 @@ def test_another_password_reaches_all_in_one_run(host, site, play, password):
         done = play(valkey_connection_password=password)
     assert done.units.keys() == {f"{name}.service" for name in [VALKEY, *PROCESSES]}
     assert set(done.units.values()) == {"restart"}
-    eventually(lambda: inside.sql(host, "SELECT count(*) FROM events WHERE processed_at IS NULL") == "0", seconds=90)
+    eventually(lambda: inside.unprocessed_events(host) == 0, seconds=90)
     # Web sockets have a connection and a password of their own.
     assert site.cable("/cable").status == 101
 
